@@ -1,0 +1,65 @@
+package verify
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// A Request is what a scheme may look at. It belongs to one goroutine: what is
+// read from it is kept for the next question.
+type Request struct {
+	Method   string
+	URL      string // the hook's public URL for {url}; "" when not configured
+	Path     string
+	RawQuery string
+	Header   http.Header // with canonical names, as net/http delivers them
+	Body     []byte      // the untouched bytes
+	Now      time.Time   // the moment at which the request is judged
+
+	query url.Values
+	form  *form
+	json  *jsonNode
+}
+
+// queryValues reads what it can of the query. A broken pair elsewhere in it
+// does not make a good token bad.
+func (r *Request) queryValues() url.Values {
+	if r.query == nil {
+		r.query, _ = url.ParseQuery(r.RawQuery)
+	}
+	return r.query
+}
+
+func (r *Request) formValues() (url.Values, error) {
+	if r.form == nil {
+		r.form = readForm(r)
+	}
+	return r.form.values, r.form.err
+}
+
+func (r *Request) jsonRoot() *jsonNode {
+	if r.json == nil {
+		root := readJSON(r.Body)
+		r.json = &root
+	}
+	return r.json
+}
+
+func (r *Request) setHeader(name, value string) {
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set(name, value)
+}
+
+func (r *Request) setQuery(name, value string) {
+	values := r.queryValues()
+	values.Set(name, value)
+	r.RawQuery = values.Encode()
+	r.form = nil // a GET's form is its query
+}
+
+func (r *Request) setBody(body []byte) {
+	r.Body, r.form, r.json = body, nil, nil
+}

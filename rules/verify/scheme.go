@@ -1,0 +1,116 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// A Scheme says in data how a provider proves that a request is its own. The
+// zero value of a setting means its default; [Scheme.Compile] says what is
+// missing or makes no sense.
+type Scheme struct {
+	Type      string `json:"type"`                // hmac, hash, token or basic
+	Algorithm string `json:"algorithm,omitempty"` // sha1, sha256, sha384 or sha512
+	Key       string `json:"key,omitempty"`       // how the secret spells the key: utf8 (default), hex, base64, whsec
+
+	Signature  Signature  `json:"signature,omitzero"`
+	Signed     string     `json:"signed,omitempty"`      // the message: "{timestamp}.{body}"; default "{body}"
+	SignedForm string     `json:"signed_form,omitempty"` // the message instead, when the body is form-encoded
+	Timestamp  *Timestamp `json:"timestamp,omitempty"`
+
+	Token  Sources `json:"token,omitempty"`  // where a token stands: header: or query:
+	Prefix string  `json:"prefix,omitempty"` // in front of the token, in any case: "Bearer "
+
+	ID    Sources `json:"id,omitempty"`    // where the provider's delivery id stands
+	Event Sources `json:"event,omitempty"` // where the event's name stands
+
+	// What follows is data for others. Nothing in this package acts on it yet.
+	Content   string   `json:"content,omitempty"`   // how the body may be read: "json|form:payload"
+	Handshake []string `json:"handshake,omitempty"` // requests of the provider that want an answer of their own
+	Respond   *Respond `json:"respond,omitempty"`
+	Note      string   `json:"note,omitempty"`
+}
+
+// A Signature says where the signature stands and how it is spelt. A header
+// that holds several ("t=1700000000,v1=ab12,v1=cd34") has Sep between its items,
+// KV between an item's name and its value, and Key as the name that counts.
+type Signature struct {
+	From     Sources `json:"from"`
+	Encoding string  `json:"encoding,omitempty"` // hex (default), base64 or base64url
+	Prefix   string  `json:"prefix,omitempty"`   // exact and required: "sha256="
+	Sep      string  `json:"sep,omitempty"`
+	KV       string  `json:"kv,omitempty"`
+	Key      string  `json:"key,omitempty"`
+}
+
+// A Timestamp says where the sender's time stands and how far it may be off.
+type Timestamp struct {
+	From      Sources `json:"from"`           // also "sig:t", an item of the signature header
+	Unit      string  `json:"unit,omitempty"` // s (default), ms, us, rfc3339 or http-date
+	Tolerance Window  `json:"tolerance"`      // how old it may be; default 300 s
+	Future    Window  `json:"future"`         // how far ahead of us; default as Tolerance
+}
+
+// A Respond is what the provider wants to hear.
+type Respond struct {
+	Status int    `json:"status,omitempty"`
+	Body   string `json:"body,omitempty"`
+	On     string `json:"on,omitempty"`     // "bad-signature": for that case only
+	Within string `json:"within,omitempty"` // the provider gives up after this: "2s"
+}
+
+// Sources are places in a request, of which the first one present wins:
+// "header:X-Event", "query:auth", "form:payload", "json:event.type",
+// "json:0.id". In JSON a single one may be written without the list.
+type Sources []string
+
+// UnmarshalJSON reads one source or a list of them.
+func (s *Sources) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*s = Sources{one}
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal(data, &list); err != nil {
+		return fmt.Errorf(`a source is a text like "header:X-Signature", or a list of them: %w`, err)
+	}
+	*s = list
+	return nil
+}
+
+// A Window is how far a timestamp may be from our clock. Zero means the
+// default. In JSON it is a number of seconds, a text like "5m", or null for
+// [Unchecked].
+type Window time.Duration
+
+// Unchecked is the Window of a timestamp that is signed but not judged.
+const Unchecked Window = -1
+
+// UnmarshalJSON reads seconds, a duration or null. Zero and less are refused:
+// they would either accept nothing or, misread as a default, too much.
+func (w *Window) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*w = Unchecked
+		return nil
+	}
+	d, err := readDuration(data)
+	if err != nil || d <= 0 {
+		return fmt.Errorf(`a time window is a positive number of seconds, a text like "5m", or null for no check; not %s`, data)
+	}
+	*w = Window(d)
+	return nil
+}
+
+func readDuration(data []byte) (time.Duration, error) {
+	var seconds int32
+	if json.Unmarshal(data, &seconds) == nil {
+		return time.Duration(seconds) * time.Second, nil
+	}
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return 0, err
+	}
+	return time.ParseDuration(text)
+}

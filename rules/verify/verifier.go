@@ -1,0 +1,106 @@
+package verify
+
+import (
+	"crypto/rand"
+	"fmt"
+)
+
+// A Verifier is a compiled [Scheme] with its secrets. It is immutable and safe
+// for concurrent use.
+type Verifier struct {
+	proof    proof
+	event    sources
+	id       sources
+	needsURL bool
+}
+
+// A proof is one kind of scheme at work.
+type proof interface {
+	// verify returns nil or a *Rejection.
+	verify(r *Request) error
+	// sign changes r so that verify accepts it.
+	sign(r *Request) error
+	// secrets names the places of a request whose values are secret.
+	secrets() sources
+}
+
+// A Rejection is why a request is not believed. Its Reason is safe to store and
+// to show to an operator: it holds no secret, no expected signature and nothing
+// that the sender chose. It is not for the sender, who learns only that it was
+// not enough.
+type Rejection struct{ Reason string }
+
+// Error returns the reason.
+func (r *Rejection) Error() string { return r.Reason }
+
+func reject(format string, args ...any) *Rejection {
+	return &Rejection{Reason: fmt.Sprintf(format, args...)}
+}
+
+// Verify returns nil if r is genuine and a *[Rejection] if it is not. Of several
+// secrets any one will do.
+func (v *Verifier) Verify(r *Request) error { return v.proof.verify(r) }
+
+// Identify returns the event's name and the delivery's id as the provider gives
+// them, "" for what is absent. They are only as believable as r itself: ask
+// Verify first. A header is not part of most signatures, so a genuine body can
+// be sent again under another id.
+func (v *Verifier) Identify(r *Request) (event, id string) {
+	return v.event.peek(r), v.id.peek(r)
+}
+
+// Sign changes r so that Verify accepts it, as the provider itself would have
+// sent it at r.Now: with the first secret, and with a new delivery id and a
+// timestamp where they belong and are absent. It fails when the scheme needs
+// something that r lacks, such as the public URL.
+func (v *Verifier) Sign(r *Request) error {
+	if err := v.ensureID(r); err != nil {
+		return err
+	}
+	return v.proof.sign(r)
+}
+
+// SetEvent writes the event's name where the provider would. A scheme that
+// names no events is left alone.
+func (v *Verifier) SetEvent(r *Request, event string) error {
+	if len(v.event) == 0 {
+		return nil
+	}
+	return v.event[0].set(r, event)
+}
+
+// Sensitive returns the names of headers and query parameters whose values are
+// secrets. They must be masked before a request is stored or logged. A
+// signature is not one of them: it proves one message and opens nothing else.
+func (v *Verifier) Sensitive() (headers, query []string) {
+	for _, s := range v.proof.secrets() {
+		if s.kind == inHeader {
+			headers = append(headers, s.name)
+		} else {
+			query = append(query, s.name)
+		}
+	}
+	return headers, query
+}
+
+// NeedsURL reports whether the scheme signs the hook's public URL, which then
+// has to be configured: a Host header proves nothing.
+func (v *Verifier) NeedsURL() bool { return v.needsURL }
+
+// ensureID gives r a delivery id if it has none. Ids that stand in the body are
+// the payload's own affair.
+func (v *Verifier) ensureID(r *Request) error {
+	if len(v.id) == 0 || v.id[0].kind != inHeader || v.id.peek(r) != "" {
+		return nil
+	}
+	return v.id[0].set(r, newUUID())
+}
+
+// newUUID returns a random UUID (RFC 9562, version 4).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
