@@ -1,0 +1,64 @@
+package rules
+
+import (
+	"net/http"
+	"time"
+)
+
+// A Verdict says what became of a delivery.
+type Verdict string
+
+const (
+	// Accepted: at least one rule fired, and its runs are on disk.
+	Accepted Verdict = "accepted"
+	// Ignored: genuine, but no rule fired.
+	Ignored Verdict = "ignored"
+	// Duplicate: the same event was seen before.
+	Duplicate Verdict = "duplicate"
+	// Throttled: a rule would have fired, but its throttle said not again yet.
+	Throttled Verdict = "throttled"
+	// Rejected: not genuine, not allowed, or not readable. Nothing was evaluated.
+	Rejected Verdict = "rejected"
+	// Failed: genuine, but a condition or a value could not be evaluated and no
+	// other rule fired. Deliveries with this verdict want a look at the rules.
+	Failed Verdict = "error"
+)
+
+// Verdicts lists every verdict there is.
+var Verdicts = []Verdict{Accepted, Ignored, Duplicate, Throttled, Rejected, Failed}
+
+// A Delivery is one request that arrived at a hook, and what was made of it.
+// It is written once and never changed. What a provider uses to prove itself
+// (tokens, passwords, signatures' secrets) is masked before a Delivery is made.
+type Delivery struct {
+	ID         int64       `json:"id"`
+	Hook       string      `json:"hook"` // the hook's path as configured: "/deploy/:service"
+	ReceivedAt time.Time   `json:"received_at"`
+	RemoteIP   string      `json:"remote_ip"`
+	Method     string      `json:"method"`
+	Path       string      `json:"path"` // as requested, with its query
+	Event      string      `json:"event"`
+	EventID    string      `json:"event_id"`
+	Verdict    Verdict     `json:"verdict"`
+	Reason     string      `json:"reason"`
+	Decisions  []Decision  `json:"rules"`
+	Header     http.Header `json:"headers,omitempty"` // only where one delivery is shown
+	Size       int64       `json:"size"`              // of the body, in bytes
+	Body       []byte      `json:"-"`
+}
+
+// A Decision says whether one rule fired for a delivery and, if it could not
+// be decided, why. A rule whose condition fails to evaluate does not fire.
+type Decision struct {
+	Rule    string `json:"rule"`
+	Matched bool   `json:"matched"`
+	Error   string `json:"error,omitempty"`
+}
+
+// A DeliveryFilter narrows a listing of deliveries. The zero value takes all.
+type DeliveryFilter struct {
+	Hook     string
+	Verdicts []Verdict
+	Since    time.Time
+	Limit    int // at most so many, newest first; 0 means 50
+}

@@ -1,0 +1,20 @@
+// Package rules knows WHAT should happen: it turns the YAML file into a
+// compiled [Set] of hooks, and a request into decisions and commands.
+//
+// It is pure. It reads the configuration file and the files and variables that
+// the file refers to, once, when it is loaded; after that it touches no disk,
+// no network, no process and no clock. A Set never changes and may be used by
+// any number of goroutines, so a reload is one swap of a pointer.
+//
+// The way of a file: [Load] reads it, decode.go walks its nodes strictly and
+// collects every [Problem] with its position, settings.go says which settings
+// there are, compile.go turns them into hooks and rules. The way of a request:
+// [Hook.Verify] asks package verify whether it is genuine, [Hook.Evaluate]
+// reads the payload (payload.go), asks each condition (expression.go) and fills
+// in the values of those that fire (value.go).
+//
+// Every doubt means "does not fire": a condition that cannot be evaluated is
+// recorded with its error and the rule is left alone.
+//
+// YAML and the expression language are known in this package alone.
+package rules

@@ -1,0 +1,112 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/vm/runtime"
+)
+
+// The functions that the rewriter puts into expressions. Their names cannot be
+// written by hand.
+const (
+	getFunc  = "$get"
+	textFunc = "$text"
+)
+
+// functionNames are the functions that an expression may call.
+var functionNames = builtin.Names
+
+// get follows a path: get(base, key, key, …). What is missing on the way is
+// nil: a field, an index beyond the end, anything below nil. Taking a field of
+// a text or a number is an error, because no payload makes that true.
+func get(params ...any) (any, error) {
+	value := params[0]
+	for _, key := range params[1:] {
+		var err error
+		if value, err = step(value, key); err != nil || value == nil {
+			return nil, err
+		}
+	}
+	return value, nil
+}
+
+func step(value, key any) (any, error) {
+	switch v := value.(type) {
+	case nil:
+		return nil, nil
+	case map[string]any:
+		name, ok := key.(string)
+		if !ok {
+			return nil, fmt.Errorf("an object's field needs a name, not %s", describe(key))
+		}
+		return v[name], nil
+	case []any:
+		return element(v, key)
+	case *requestView:
+		return v.field(key)
+	case header:
+		return v.get(key)
+	case string, int, float64, bool:
+		return nil, fmt.Errorf("%s has no field %v", describe(value), key)
+	}
+	return fetch(value, key)
+}
+
+func element(list []any, key any) (any, error) {
+	i, ok := key.(int)
+	if !ok {
+		return nil, fmt.Errorf("a list's element needs a number, not %s", describe(key))
+	}
+	if i < 0 {
+		i += len(list)
+	}
+	if i < 0 || i >= len(list) {
+		return nil, nil
+	}
+	return list[i], nil
+}
+
+// fetch is for the values that expr's own functions make, such as groupBy's.
+func fetch(value, key any) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, fmt.Errorf("%v", p)
+		}
+	}()
+	return runtime.Fetch(value, key), nil
+}
+
+// text guards the operands of matches, contains, startsWith and endsWith:
+// text(value, operator, source) is the value if it is a string.
+func text(params ...any) (any, error) {
+	switch v := params[0].(type) {
+	case string, []byte:
+		return v, nil
+	case nil:
+		return nil, fmt.Errorf("%s is missing, and %s needs a text; (%s ?? \"\") stands for an empty one", params[2], params[1], params[2])
+	}
+	return nil, fmt.Errorf("%s is %s, and %s needs a text", params[2], describe(params[0]), params[1])
+}
+
+// describe names a value for an error message, without showing much of it.
+func describe(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "nil"
+	case string:
+		if len(v) > 40 {
+			v = v[:40] + "…"
+		}
+		return fmt.Sprintf("the text %q", v)
+	case int, float64:
+		return fmt.Sprintf("the number %v", v)
+	case bool:
+		return fmt.Sprintf("%v", v)
+	case []any:
+		return "a list"
+	case map[string]any, header:
+		return "an object"
+	}
+	return fmt.Sprintf("a %T", value)
+}

@@ -1,0 +1,109 @@
+package rules
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
+
+const sequence = yaml.SequenceNode
+
+// A Hook is a path with its settings. It never changes; any number of
+// goroutines may use it.
+type Hook struct {
+	Path    string   // as configured: "/deploy/:service"
+	Methods []string // that it takes
+
+	verifier   *verify.Verifier // nil for verify: none
+	publicURL  string
+	content    content
+	formField  string // form field that holds the JSON, for some providers
+	firstMatch bool
+	rules      []*rule
+	need       *fields // of the payload, over all rules
+}
+
+func (c *compiler) readHooks(n node) {
+	for key, value := range n.entries() {
+		where := `hook "` + key.Value + `"`
+		key, value = key.in(where), value.in(where)
+		if c.checkPath(key) {
+			c.readHook(key, value)
+		}
+	}
+}
+
+func (c *compiler) checkPath(key node) bool {
+	if err := checkPath(key.Value); err != nil {
+		key.problem("%v", err)
+		return false
+	}
+	for path, first := range c.paths {
+		if reason := conflict(path, key.Value); reason != "" {
+			key.problem("%s (%s, line %d)", reason, first.file.path, first.Line)
+			return false
+		}
+	}
+	c.paths[key.Value] = key
+	return true
+}
+
+func (c *compiler) readHook(key, n node) {
+	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, need: &fields{}}
+	verified, ruled := false, false
+	n.mapping(
+		setting{"verify", func(n node) { verified = true; c.readVerify(h, n) }},
+		setting{"methods", func(n node) { h.Methods = n.methods() }},
+		setting{"content", func(n node) { h.content = content(n.one(string(contentJSON), string(contentForm))) }},
+		setting{"first_match", func(n node) { h.firstMatch = n.boolean() }},
+		setting{"rules", func(n node) { ruled = true; c.readRules(h, n) }},
+	)
+	if !verified && n.Kind == yaml.MappingNode {
+		key.problem("has no verify; write how senders prove who they are, as in verify: {github: \"${env:SECRET}\"}, or verify: none to let everyone in")
+	}
+	if !ruled && n.Kind == yaml.MappingNode {
+		key.problem("has no rules; it would never do anything")
+	}
+	c.hooks = append(c.hooks, h)
+}
+
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}
+
+func (n node) methods() []string {
+	var list []string
+	for _, e := range n.list() {
+		m := strings.ToUpper(e.plain())
+		if !slices.Contains(methods, m) {
+			e.problem("%q is not one of %s", m, strings.Join(methods, ", "))
+		}
+		list = append(list, m)
+	}
+	if len(list) == 0 {
+		n.problem("is empty; leave it out for POST")
+	}
+	return list
+}
+
+func (c *compiler) readRules(h *Hook, n node) {
+	names := map[string]int{}
+	elements := n.list()
+	if n.Kind == yaml.SequenceNode && len(elements) == 0 {
+		n.problem("is empty; the hook would never do anything")
+	}
+	hook := `hook "` + h.Path + `"`
+	for i, e := range elements {
+		name := ruleName(e, i)
+		e = e.in(hook + `, rule "` + name + `"`)
+		if first, twice := names[name]; twice {
+			e.problem("the name stands in line %d already; runs are told apart by it", first)
+		}
+		names[name] = e.Line
+		r := c.readRule(name, e)
+		h.rules = append(h.rules, r)
+		h.need.merge(r.fields())
+	}
+}

@@ -1,0 +1,180 @@
+package rules
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxDepth bounds the nesting of a payload. Real deliveries stay below 20.
+const maxDepth = 200
+
+// A jsonReader reads one JSON text strictly (RFC 8259 with unique names, RFC
+// 7493): duplicate names, invalid UTF-8, anything after the value and absurd
+// depth are errors, wherever in the text they stand.
+type jsonReader struct {
+	buf     bytes.Buffer
+	decoder *jsontext.Decoder
+}
+
+var jsonReaders = sync.Pool{New: func() any {
+	return &jsonReader{decoder: jsontext.NewDecoder(new(bytes.Buffer))}
+}}
+
+// readJSON returns the value of a JSON text: map[string]any, []any, string, int,
+// float64, bool or nil. Integers that fit 64 bits are int, with all their
+// digits; other numbers are float64. Of objects, only what need asks for is
+// kept; the rest is checked all the same.
+func readJSON(body []byte, need *fields) (any, error) {
+	r := jsonReaders.Get().(*jsonReader)
+	defer jsonReaders.Put(r)
+	// The decoder reads a bytes.Buffer in place, without copying the body.
+	r.buf = *bytes.NewBuffer(trimMark(body))
+	r.decoder.Reset(&r.buf)
+	defer func() { r.buf = bytes.Buffer{}; r.decoder.Reset(&r.buf) }()
+
+	value, err := r.value(need)
+	if err == nil {
+		err = r.end()
+	}
+	if err != nil {
+		return nil, malformedJSON(err)
+	}
+	return value, nil
+}
+
+func malformedJSON(err error) error {
+	var syntax *jsontext.SyntacticError
+	var malformed *MalformedError
+	switch {
+	case errors.As(err, &malformed):
+		return malformed
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &MalformedError{"not JSON: it ends too early"}
+	case errors.As(err, &syntax):
+		return &MalformedError{fmt.Sprintf("not JSON: %v, after byte %d", syntax.Err, syntax.ByteOffset)}
+	}
+	return &MalformedError{"not JSON: " + err.Error()}
+}
+
+func (r *jsonReader) end() error {
+	if _, err := r.decoder.ReadToken(); err == nil {
+		return &MalformedError{"not JSON: something follows the value"}
+	} else if err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// value reads the next value, or checks and skips it if nothing of it is needed.
+func (r *jsonReader) value(need *fields) (any, error) {
+	kind := r.decoder.PeekKind()
+	switch {
+	case kind == '{':
+		return r.object(need)
+	case kind == '[':
+		return r.array(need)
+	}
+	token, err := r.decoder.ReadToken()
+	if err != nil || need == nil {
+		return nil, err
+	}
+	return scalar(token)
+}
+
+func (r *jsonReader) open() error {
+	if _, err := r.decoder.ReadToken(); err != nil {
+		return err
+	}
+	if r.decoder.StackDepth() > maxDepth {
+		return &MalformedError{fmt.Sprintf("nested more than %d deep", maxDepth)}
+	}
+	return nil
+}
+
+func (r *jsonReader) object(need *fields) (any, error) {
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	var object map[string]any
+	if need != nil {
+		object = map[string]any{}
+	}
+	for r.decoder.PeekKind() != '}' {
+		name, err := r.decoder.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		var below *fields
+		var key string
+		if need != nil {
+			key = name.String()
+			below = need.of([]byte(key))
+		}
+		value, err := r.value(below)
+		if err != nil {
+			return nil, err
+		}
+		if below != nil {
+			object[key] = value
+		}
+	}
+	_, err := r.decoder.ReadToken()
+	return object, err
+}
+
+// array keeps all elements or, where only fields of an object were asked for,
+// none: a list has no fields. It still is a list, so that asking for one is
+// told as the mistake it is.
+func (r *jsonReader) array(need *fields) (any, error) {
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	var below *fields
+	if need != nil && need.whole {
+		below = everything
+	}
+	list := []any{}
+	for r.decoder.PeekKind() != ']' {
+		value, err := r.value(below)
+		if err != nil {
+			return nil, err
+		}
+		if below != nil {
+			list = append(list, value)
+		}
+	}
+	_, err := r.decoder.ReadToken()
+	return list, err
+}
+
+func scalar(token jsontext.Token) (any, error) {
+	switch token.Kind() {
+	case 'n':
+		return nil, nil
+	case 't', 'f':
+		return token.Bool(), nil
+	case '"':
+		return token.String(), nil
+	}
+	return number(token.String())
+}
+
+func number(text string) (any, error) {
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return int(i), nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, &MalformedError{"a number is too large"}
+	}
+	return f, nil
+}
+
+func validText(b []byte) bool { return utf8.Valid(b) }

@@ -1,0 +1,162 @@
+package rules
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
+
+// A Config is a configuration as it was loaded: complete, compiled and never
+// changed again.
+type Config struct {
+	Server Server
+	State  string // folder of the database, absolute
+	Set    *Set
+	Files  []string // every file that was read, secrets' files included, absolute
+}
+
+// Server holds the settings of the doors.
+type Server struct {
+	Listen         string         // address of the public door; "unix:/path" for a socket
+	Console        string         // address of the private door; "off" closes it
+	PublicURL      string         // what providers call us, for those that sign the URL
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	MaxBody        int64          // bytes
+	MaxRunning     int            // runs at once, over all hooks
+}
+
+func defaultServer() Server {
+	return Server{Listen: ":9000", Console: "127.0.0.1:9001", MaxBody: 25 << 20, MaxRunning: 32}
+}
+
+// Load reads a file, or all *.yaml of a folder, and compiles it. If anything is
+// wrong with what the files say the error is [Problems], holding everything at
+// once; nothing of a wrong configuration is used.
+func Load(path string) (*Config, error) {
+	top, err := readTop(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &compiler{server: defaultServer(), defaults: ruleDefaults(), paths: map[string]node{}}
+	top.single("server", c.readServer)
+	top.single("state", func(n node) { c.state = n.folder() })
+	// Defaults count for the hooks of every file, so they are read first.
+	top.single("defaults", func(n node) { n.mapping(c.defaults.settings()...) })
+	for _, n := range top.settings["hooks"] {
+		c.readHooks(n)
+	}
+	if len(c.hooks) == 0 && len(top.d.problems) == 0 {
+		top.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
+	}
+	if len(top.d.problems) > 0 {
+		top.d.problems.sort()
+		return nil, top.d.problems
+	}
+	return &Config{
+		Server: c.server,
+		State:  stateFolder(c.state),
+		Set:    newSet(c.hooks, top.d.secrets),
+		Files:  top.files(),
+	}, nil
+}
+
+// StateFolder reads only which state folder a configuration names. It needs none
+// of the secrets, so that a person without them can ask the running server.
+func StateFolder(path string) (string, error) {
+	top, err := readTop(path)
+	if err != nil {
+		return "", err
+	}
+	var state string
+	for _, n := range top.settings["state"] {
+		state = n.folder()
+	}
+	for _, s := range top.sources {
+		if s.root == nil {
+			return "", top.d.problems
+		}
+	}
+	return stateFolder(state), nil
+}
+
+// stateFolder is the folder to use where the file names none: what systemd gave,
+// the system's place for root, the user's own place for anyone else.
+func stateFolder(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
+		return strings.Split(dir, ":")[0]
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/hooktender"
+	}
+	home := os.Getenv("XDG_STATE_HOME")
+	if home == "" {
+		home = filepath.Join(os.Getenv("HOME"), ".local", "state")
+	}
+	return filepath.Join(home, "hooktender")
+}
+
+// topLevel is what stands at the left margin of all files together.
+type topLevel struct {
+	d        *decoder
+	sources  []*source
+	settings map[string][]node
+}
+
+func readTop(path string) (*topLevel, error) {
+	files, err := findFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}}, settings: map[string][]node{}}
+	for _, f := range files {
+		s, err := readSource(f)
+		if err != nil {
+			return nil, err
+		}
+		top.sources = append(top.sources, s)
+		if s.parse(top.d); s.root != nil {
+			top.collect(node{Node: s.root, d: top.d, file: s})
+		}
+	}
+	return top, nil
+}
+
+func (t *topLevel) collect(n node) {
+	keep := func(name string) setting {
+		return setting{name, func(n node) { t.settings[name] = append(t.settings[name], n) }}
+	}
+	n.mapping(keep("server"), keep("state"), keep("defaults"), keep("hooks"))
+}
+
+// single reads a setting that may stand in one of the files only.
+func (t *topLevel) single(name string, read func(node)) {
+	for i, n := range t.settings[name] {
+		if i > 0 {
+			n.problem("stands in %s already; it can stand in one file only", t.settings[name][0].file.path)
+			continue
+		}
+		read(n)
+	}
+}
+
+// files lists every file whose change would change the configuration.
+func (t *topLevel) files() []string {
+	var files []string
+	for _, s := range t.sources {
+		files = append(files, filepath.Join(s.folder(), filepath.Base(s.path)))
+	}
+	for ref := range t.d.secrets {
+		if path := ref.path(); path != "" {
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files
+}

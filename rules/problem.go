@@ -1,0 +1,87 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Problem is one thing that is wrong with a configuration file, in the words
+// of the person who wrote it.
+type Problem struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`   // from 1; 0 when the file as a whole is meant
+	Col   int    `json:"column"` // from 1
+	Where string `json:"where"`  // `hook "/deploy", rule "redeploy": when`
+	What  string `json:"what"`   // what is wrong, and what to write instead
+}
+
+// Error shows the problem as file:line:col: where: what.
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Col)
+	}
+	if p.Where != "" {
+		b.WriteString(": " + p.Where)
+	}
+	b.WriteString(": " + p.What)
+	return b.String()
+}
+
+// Problems are all that is wrong with a configuration, sorted by position. It
+// is the error of [Load] whenever the files could be read at all.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (ps Problems) sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+}
+
+// didYouMean suggests the known name nearest to a misspelt one.
+func didYouMean(name string, known []string) string {
+	best, distance := "", len(name)/2+1
+	for _, k := range known {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		sorted := slices.Sorted(slices.Values(known))
+		return "; known are " + strings.Join(sorted, ", ")
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// editDistance is the Levenshtein distance, one row at a time.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

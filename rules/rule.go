@@ -1,0 +1,141 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A condition decides whether a rule fires. An error means that it could not be
+// decided, and then it does not.
+type condition interface {
+	holds(environment) (bool, error)
+	reads() *fields // of the payload
+}
+
+func (e *expression) reads() *fields { return &e.fields }
+
+// always is the condition of a rule without one.
+type always struct{}
+
+func (always) holds(environment) (bool, error) { return true, nil }
+func (always) reads() *fields                  { return &fields{} }
+
+// A rule is a condition and the command that follows from it.
+type rule struct {
+	name   string
+	when   condition
+	script string  // string form of run
+	argv   []value // list form of run
+	ruleSettings
+}
+
+// ruleName is the rule's name, needed before the rule is read because messages
+// about it hold it. A rule without one is named by its place.
+func ruleName(n node, index int) string {
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "name" && n.Content[i+1].Value != "" {
+				return n.Content[i+1].Value
+			}
+		}
+	}
+	return fmt.Sprintf("rule-%d", index+1)
+}
+
+func (c *compiler) readRule(name string, n node) *rule {
+	r := &rule{name: name, when: always{}, ruleSettings: c.defaults}
+	if r.dir == "" {
+		r.dir = n.file.folder()
+	}
+	acts := false
+	settings := append(r.settings(),
+		setting{"name", func(n node) { n.scalar() }},
+		setting{"when", func(n node) {
+			if compiled := n.condition(); compiled != nil {
+				r.when = compiled
+			}
+		}},
+		setting{"run", func(n node) { acts = true; r.readRun(n) }},
+	)
+	n.mapping(settings...)
+	if !acts && n.Kind == yaml.MappingNode {
+		n.problem("does nothing; write run: and what to run")
+	}
+	return r
+}
+
+func (r *rule) readRun(n node) {
+	if n.Kind != yaml.SequenceNode {
+		r.script = n.script()
+		return
+	}
+	for _, e := range n.list() {
+		r.argv = append(r.argv, e.value())
+	}
+	if len(r.argv) == 0 {
+		n.problem("is an empty list; write the program and its arguments: [terraform, apply]")
+	}
+}
+
+// script reads shell text. A payload never becomes code, so it may hold no
+// values: those go through the environment.
+func (n node) script() string {
+	s, ok := n.scalar()
+	if !ok {
+		return ""
+	}
+	if at := strings.Index(s, "{{"); at >= 0 {
+		what := "{{ … }}"
+		if source, err := untilClose(s[at+2:]); err == nil {
+			what = "{{" + source + "}}"
+		}
+		before := s[:at]
+		line, col := n.file.position(n.Node, strings.Count(before, "\n")+1, at-strings.LastIndexByte(before, '\n')-1)
+		n.problemAt(line, col, "a value in shell text could be run as a command. Set it in env, as in env: {VALUE: %q}, and write \"$VALUE\" here; or use the list form, run: [program, %q], which needs no shell", what, what)
+	}
+	if ref := shellReference.FindString(s); ref != "" {
+		n.problem("%s is not read in shell text. Set it in env, as in env: {SECRET: %q}, and write \"$SECRET\" here", ref, ref)
+	}
+	return s
+}
+
+// command fills in the values of a rule that fires.
+func (r *rule) command(env environment) (*Command, error) {
+	cmd := &Command{
+		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: r.timeout, Grace: r.grace,
+		OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt,
+	}
+	if r.script != "" {
+		cmd.Shell = r.shell
+	}
+	for i, v := range r.argv {
+		text, err := v.text(env)
+		if err != nil {
+			return nil, fmt.Errorf("run, argument %d: %w", i, err)
+		}
+		cmd.Argv = append(cmd.Argv, text)
+	}
+	for _, e := range r.env {
+		text, err := e.value.text(env)
+		if err != nil {
+			return nil, fmt.Errorf("env %s: %w", e.name, err)
+		}
+		cmd.Env = append(cmd.Env, EnvVar{Name: e.name, Value: text})
+	}
+	return cmd, nil
+}
+
+// fields is what the rule reads of the payload.
+func (r *rule) fields() *fields {
+	all := &fields{}
+	all.merge(r.when.reads())
+	for _, v := range r.argv {
+		all.merge(v.fields())
+	}
+	for _, e := range r.env {
+		all.merge(e.value.fields())
+	}
+	return all
+}

@@ -1,0 +1,170 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
+
+// A Set is all hooks of a configuration, compiled. It never changes.
+type Set struct {
+	hooks   []*Hook
+	secrets map[Reference]verify.Secret
+}
+
+func newSet(hooks []*Hook, secrets map[Reference]verify.Secret) *Set {
+	slices.SortFunc(hooks, func(a, b *Hook) int { return strings.Compare(a.Path, b.Path) })
+	return &Set{hooks: hooks, secrets: secrets}
+}
+
+// Hooks lists the hooks in order of their paths. No two of them match the same
+// request path, and every path is one that a router takes.
+func (s *Set) Hooks() []*Hook { return s.hooks }
+
+// Secret returns what a reference stood for when the configuration was loaded.
+// A reference of an earlier configuration is read anew.
+func (s *Set) Secret(ref Reference) (verify.Secret, error) {
+	if secret, ok := s.secrets[ref]; ok && secret != "" {
+		return secret, nil
+	}
+	return ref.Read()
+}
+
+// Secrets lists the values that must not be shown anywhere.
+func (s *Set) Secrets() []verify.Secret {
+	return slices.Sorted(maps.Values(s.secrets))
+}
+
+// An Action is what a rule that fired wants done.
+type Action struct {
+	Rule    string
+	Command *Command
+}
+
+// Verify decides whether a request is genuine, and sets r.Event and r.ID as the
+// provider names them. If it is not, the error is a *verify.Rejection whose
+// reason is for the operator, not for the sender.
+func (h *Hook) Verify(r *Request, now time.Time) error {
+	if h.verifier == nil {
+		return nil
+	}
+	vr := &verify.Request{
+		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
+		Header: r.Header, Body: r.Body, Now: now,
+	}
+	if err := h.verifier.Verify(vr); err != nil {
+		return err
+	}
+	r.Event, r.ID = h.verifier.Identify(vr)
+	return nil
+}
+
+// url is what the sender called, as far as the operator said so.
+func (h *Hook) url(r *Request) string {
+	if h.publicURL == "" {
+		return ""
+	}
+	u := h.publicURL + (&url.URL{Path: r.Path}).EscapedPath()
+	if r.RawQuery != "" {
+		u += "?" + r.RawQuery
+	}
+	return u
+}
+
+// Evaluate asks the hook's rules about a genuine request. There is one decision
+// for each rule that was asked, and one action for each that fired. The error is
+// ErrUnsupported or a *MalformedError if the body cannot be read.
+func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
+	payload, err := payloadOf(r, h.content, h.formField, h.need)
+	if err != nil {
+		return nil, nil, err
+	}
+	env := environment{Payload: payload, Request: &requestView{Request: r}}
+	decisions := make([]Decision, 0, len(h.rules))
+	var actions []Action
+	for _, rule := range h.rules {
+		command, err := rule.decide(env)
+		decision := Decision{Rule: rule.name, Matched: command != nil}
+		if err != nil {
+			decision.Error = err.Error()
+		}
+		decisions = append(decisions, decision)
+		if command == nil {
+			continue
+		}
+		actions = append(actions, Action{Rule: rule.name, Command: command})
+		if h.firstMatch {
+			break
+		}
+	}
+	return decisions, actions, nil
+}
+
+// decide returns the command of a rule that fires, nil if it does not.
+func (r *rule) decide(env environment) (*Command, error) {
+	matched, err := r.when.holds(env)
+	if err != nil {
+		return nil, fmt.Errorf("when: %w", err)
+	}
+	if !matched {
+		return nil, nil
+	}
+	return r.command(env)
+}
+
+// VerdictOf says what a delivery's decisions come to.
+func VerdictOf(decisions []Decision) (verdict Verdict, reason string) {
+	verdict, reason = Ignored, "no rule matched"
+	for _, d := range decisions {
+		switch {
+		case d.Matched:
+			return Accepted, ""
+		case d.Error != "" && verdict == Ignored:
+			verdict, reason = Failed, fmt.Sprintf("rule %q: %s", d.Rule, d.Error)
+		}
+	}
+	return verdict, reason
+}
+
+// mask stands for a secret wherever a request is kept or shown.
+const mask = "<secret>"
+
+// alwaysSecret are headers that carry secrets whatever the hook's scheme.
+var alwaysSecret = []string{"Authorization", "Proxy-Authorization", "Cookie"}
+
+// Mask returns the headers and the requested path of a request in the form in
+// which they may be kept and shown: what proves the sender is masked.
+func (h *Hook) Mask(r *Request) (http.Header, string) {
+	headers, query := slices.Clone(alwaysSecret), []string(nil)
+	if h.verifier != nil {
+		more, names := h.verifier.Sensitive()
+		headers, query = append(headers, more...), names
+	}
+	masked := r.Header.Clone()
+	for _, name := range headers {
+		if masked.Get(name) != "" {
+			masked.Set(name, mask)
+		}
+	}
+	return masked, maskQuery(r.Path, r.RawQuery, query)
+}
+
+func maskQuery(path, rawQuery string, names []string) string {
+	if rawQuery == "" {
+		return path
+	}
+	parts := strings.Split(rawQuery, "&")
+	for i, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || slices.Contains(names, plain) {
+			parts[i] = name + "=" + mask
+		}
+	}
+	return path + "?" + strings.Join(parts, "&")
+}

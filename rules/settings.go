@@ -1,0 +1,178 @@
+package rules
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// compiler gathers what the files say.
+type compiler struct {
+	server   Server
+	state    string
+	defaults ruleSettings
+	hooks    []*Hook
+	paths    map[string]node // the key of each hook, by path
+}
+
+func (c *compiler) readServer(n node) {
+	s := &c.server
+	n.mapping(
+		setting{"listen", func(n node) { s.Listen = n.address() }},
+		setting{"console", func(n node) { s.Console = n.consoleAddress() }},
+		setting{"public_url", func(n node) { s.PublicURL = n.url() }},
+		setting{"trusted_proxies", func(n node) { s.TrustedProxies = n.prefixes() }},
+		setting{"max_body", func(n node) { s.MaxBody = n.size() }},
+		setting{"max_running", func(n node) { s.MaxRunning = n.count() }},
+	)
+}
+
+// folder reads a path; a relative one starts beside the file.
+func (n node) folder() string {
+	path := n.plain()
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(n.file.folder(), path)
+}
+
+// address reads where to listen: ":9000", "127.0.0.1:9000", "unix:/run/x.sock".
+func (n node) address() string {
+	a := n.plain()
+	if path, ok := strings.CutPrefix(a, "unix:"); ok {
+		if !filepath.IsAbs(path) {
+			n.problem("%q: a socket needs its whole path: unix:/run/hooktender/hooks.sock", a)
+		}
+		return a
+	}
+	if _, _, err := net.SplitHostPort(a); err != nil && a != "" {
+		n.problem("%q is not an address; write \":9000\", \"127.0.0.1:9000\" or \"unix:/run/hooktender/hooks.sock\"", a)
+	}
+	return a
+}
+
+// consoleAddress is an address or off, which YAML also spells false.
+func (n node) consoleAddress() string {
+	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
+		return "off"
+	}
+	return n.address()
+}
+
+func (n node) url() string {
+	s := n.plain()
+	u, err := url.Parse(s)
+	if s != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		n.problem("%q is not a URL; write https://hooks.example.com", s)
+	}
+	return strings.TrimSuffix(s, "/")
+}
+
+// prefixes reads addresses and networks. A single address means just itself,
+// which for IPv6 is a /128.
+func (n node) prefixes() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, e := range n.list() {
+		s := e.plain()
+		p, err := netip.ParsePrefix(s)
+		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
+			p, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil && s != "" {
+			e.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", s)
+			continue
+		}
+		prefixes = append(prefixes, p.Masked())
+	}
+	return prefixes
+}
+
+// ruleSettings are what a rule says or the defaults say for it.
+type ruleSettings struct {
+	dir         string
+	env         []envSetting
+	noStdin     bool
+	shell       []string
+	timeout     Duration
+	grace       Duration
+	outputLimit int64
+	onInterrupt OnInterrupt
+}
+
+type envSetting struct {
+	name  string
+	value value
+}
+
+func ruleDefaults() ruleSettings {
+	return ruleSettings{
+		shell:       []string{"/bin/sh", "-c"},
+		timeout:     Duration(10 * time.Minute),
+		grace:       Duration(10 * time.Second),
+		outputLimit: 4 << 20,
+		onInterrupt: Rerun,
+	}
+}
+
+// settings are those that stand in a rule and in defaults alike.
+func (r *ruleSettings) settings() []setting {
+	return []setting{
+		{"dir", func(n node) { r.dir = n.folder() }},
+		{"env", func(n node) { r.readEnv(n) }},
+		{"stdin", func(n node) { r.noStdin = n.one("payload", "none") == "none" }},
+		{"shell", func(n node) { r.shell = n.shell() }},
+		{"timeout", func(n node) { r.timeout = n.duration() }},
+		{"grace", func(n node) { r.grace = n.duration() }},
+		{"limits", func(n node) { n.mapping(setting{"output", func(n node) { r.outputLimit = n.size() }}) }},
+		{"on_interrupt", func(n node) { r.onInterrupt = OnInterrupt(n.one(string(Rerun), string(Fail))) }},
+	}
+}
+
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// readEnv adds to what the defaults set; the same name takes the newer value.
+func (r *ruleSettings) readEnv(n node) {
+	env := append([]envSetting(nil), r.env...)
+	for key, value := range n.entries() {
+		name := key.Value
+		switch {
+		case !envName.MatchString(name):
+			key.problem("%q is not a name that a shell can use; write letters, digits and _", name)
+		case strings.HasPrefix(name, "HOOKTENDER_"):
+			key.problem("%s: names that begin with HOOKTENDER_ are the server's own", name)
+		default:
+			env = setEnv(env, envSetting{name, value.value()})
+		}
+	}
+	r.env = env
+}
+
+func setEnv(env []envSetting, e envSetting) []envSetting {
+	for i := range env {
+		if env[i].name == e.name {
+			env[i] = e
+			return env
+		}
+	}
+	return append(env, e)
+}
+
+// shell reads the program that takes a script: a name, to which -c is added, or
+// a list that says all, as in [bash, -euo, pipefail, -c].
+func (n node) shell() []string {
+	if n.Kind != sequence {
+		return []string{n.plain(), "-c"}
+	}
+	var argv []string
+	for _, e := range n.list() {
+		argv = append(argv, e.plain())
+	}
+	if len(argv) == 0 {
+		n.problem("is empty; write bash, or [bash, -euo, pipefail, -c]")
+	}
+	return argv
+}
