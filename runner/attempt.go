@@ -1,0 +1,337 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+// A cause says why an attempt ended before its process did by itself.
+type cause int
+
+const (
+	none        cause = iota
+	timedOut          // it took longer than its timeout
+	canceled          // a person said so
+	interrupted       // the server stops
+)
+
+// drain is how long, once the script has ended, its output may take to end when
+// a child that it left behind holds the pipe. Then the child is ended, too.
+const drain = 500 * time.Millisecond
+
+// An attempt is one execution of a run, from taking it off the queue to its end
+// on disk.
+type attempt struct {
+	r       *Runner
+	id      int64
+	number  int    // from 1
+	payload string // path of the file with the body
+	output  *recorder
+	seq     int           // of the last chunk stored
+	stop    chan struct{} // closed when it has to end early
+
+	mu    sync.Mutex
+	cause cause
+	proc  *process // nil before and after
+}
+
+func newAttempt(r *Runner, id int64) *attempt {
+	return &attempt{r: r, id: id, stop: make(chan struct{})}
+}
+
+// end asks the attempt to end. The first cause counts.
+func (a *attempt) end(c cause) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cause == none {
+		a.cause = c
+		close(a.stop)
+	}
+}
+
+func (a *attempt) endedBy() cause {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cause
+}
+
+// kill ends the processes at once.
+func (a *attempt) kill() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.proc != nil {
+		a.proc.kill(a.mark())
+	}
+}
+
+func (a *attempt) setProcess(p *process) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.proc = p
+}
+
+// mark is in the environment of every process of the attempt and of no other.
+func (a *attempt) mark() string { return payloadVar + "=" + a.payload }
+
+// execute sees the run through one attempt. run may be nil: then it is read.
+func (a *attempt) execute(run *Run) {
+	run, err := a.begin(run)
+	if err != nil {
+		a.r.Log.Error("the run stays queued until the server starts again", "run", a.id, "error", err)
+		return
+	}
+	defer os.Remove(a.payload)
+	var state *os.ProcessState
+	if a.endedBy() == none {
+		state, err = a.perform(run)
+	}
+	a.conclude(run, state, err)
+	a.finish(run)
+}
+
+// begin writes down that the attempt begins, before anything of it happens.
+func (a *attempt) begin(run *Run) (*Run, error) {
+	if run == nil {
+		err := a.r.persist("reading", a.id, func(ctx context.Context) (err error) {
+			run, err = a.r.Store.Run(ctx, a.id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now()
+	begun := *run
+	begun.State, begun.Attempt, begun.StartedAt = Running, run.Attempt+1, &now
+	begun.ExitCode, begun.Signal, begun.Error, begun.FinishedAt = nil, "", "", nil
+	err := a.r.persist("the beginning", a.id, func(ctx context.Context) error {
+		return a.r.Store.Update(ctx, &begun, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.number = begun.Attempt
+	a.payload = payloadPath(a.r.Dir, &begun)
+	a.output = newRecorder(begun.Command.OutputLimit)
+	a.r.hub.notify(a.id)
+	return &begun, nil
+}
+
+func payloadPath(dir string, run *Run) string {
+	return filepath.Join(dir, fmt.Sprintf("%d-%d", run.ID, run.Attempt))
+}
+
+// perform starts the process and waits for its end. The error says why nothing
+// could be started.
+func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
+	stdin, err := a.writePayload(run)
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	env, err := a.environ(run)
+	if err != nil {
+		return nil, err
+	}
+	argv, err := a.r.argv(run.Command)
+	if err != nil {
+		return nil, err
+	}
+	if run.Command.NoStdin {
+		stdin = nil
+	}
+	proc, err := start(argv, env, run.Command.Dir, stdin, a.output.write)
+	if err != nil {
+		return nil, err
+	}
+	a.setProcess(proc)
+	defer a.setProcess(nil)
+	a.r.Store.NoteProcess(a.id, identify(proc.pid))
+
+	stored := a.storeOutput()
+	state := a.await(proc, run.Command)
+	stored()
+	return state, nil
+}
+
+// writePayload makes the private file with the body, and opens it for reading. A
+// full disk is no fault of the script's, so the run waits for it to pass.
+func (a *attempt) writePayload(run *Run) (f *os.File, err error) {
+	err = a.r.persist("the payload", a.id, func(ctx context.Context) error {
+		body, err := a.r.Store.Body(ctx, run.Delivery)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(a.payload, body, 0o600); err != nil {
+			os.Remove(a.payload)
+			return err
+		}
+		f, err = os.Open(a.payload)
+		return err
+	})
+	return f, err
+}
+
+// await returns when the script and all it started have ended: by themselves,
+// or by TERM, the grace, and KILL.
+func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
+	timeout := time.NewTimer(time.Duration(c.Timeout))
+	defer timeout.Stop()
+	patience := drain
+	select {
+	case <-p.exited:
+	case <-timeout.C:
+		a.end(timedOut)
+		patience = a.terminate(p, time.Duration(c.Grace))
+	case <-a.stop:
+		patience = a.terminate(p, time.Duration(c.Grace))
+	}
+	select {
+	case <-p.eof:
+	case <-time.After(patience):
+	}
+	if a.endedBy() != none {
+		p.kill(a.mark())
+	}
+	return p.release()
+}
+
+// terminate sends TERM and, after the grace, KILL. It returns when the leader
+// has ended, with what is left of the grace for its children.
+func (a *attempt) terminate(p *process, grace time.Duration) time.Duration {
+	begun := time.Now()
+	p.terminate()
+	select {
+	case <-p.exited:
+		return max(grace-time.Since(begun), 0)
+	case <-time.After(grace):
+	}
+	p.kill(a.mark())
+	<-p.exited
+	return 0
+}
+
+// storeOutput writes output to the store while the script runs, and returns the
+// function that ends it. What is left then is stored together with the end.
+func (a *attempt) storeOutput() (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ended:
+				return
+			case <-a.output.more:
+			}
+			select {
+			case <-ended:
+				return
+			case <-a.output.ready:
+			case <-time.After(flushAfter):
+			}
+			a.storeChunk()
+		}
+	}()
+	return func() { close(ended); <-done }
+}
+
+// storeChunk appends what there is. While the disk takes nothing the output
+// gathers in the recorder, which is bounded.
+func (a *attempt) storeChunk() {
+	data := a.output.take(false)
+	if len(data) == 0 {
+		return
+	}
+	a.seq++
+	chunk := &Chunk{Run: a.id, Attempt: a.number, Seq: a.seq, Data: data}
+	err := a.r.persist("output", a.id, func(ctx context.Context) error { return a.r.Store.AppendOutput(ctx, chunk) })
+	if err != nil {
+		a.r.Log.Error("output is lost", "run", a.id, "bytes", len(data), "error", err)
+	}
+	a.r.hub.notify(a.id)
+}
+
+// conclude fills in how the attempt ended.
+func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
+	now := time.Now()
+	run.FinishedAt = &now
+	if state != nil {
+		if code := state.ExitCode(); code >= 0 {
+			run.ExitCode = &code
+		}
+		run.Signal = signalName(state)
+	}
+	switch a.endedBy() {
+	case interrupted:
+		interrupt(run)
+		return
+	case timedOut:
+		run.State = TimedOut
+		run.Error = fmt.Sprintf("took longer than its timeout of %v", time.Duration(run.Command.Timeout))
+		return
+	case canceled:
+		run.State, run.Error = Canceled, "canceled while it ran"
+		return
+	}
+	run.State, run.Error = outcome(run, startErr)
+}
+
+func outcome(run *Run, startErr error) (State, string) {
+	switch {
+	case startErr != nil:
+		return Failed, "cannot be started: " + startErr.Error()
+	case run.Signal != "":
+		return Failed, "ended by " + run.Signal
+	case run.ExitCode != nil && *run.ExitCode == 0:
+		return Succeeded, ""
+	case run.ExitCode != nil:
+		return Failed, fmt.Sprintf("exit code %d", *run.ExitCode)
+	}
+	return Failed, "ended in a way the system did not tell"
+}
+
+// interrupt says what becomes of a run that the server's end interrupted.
+func interrupt(run *Run) {
+	run.Error = "interrupted: the server ended while it ran"
+	if run.Command.OnInterrupt == rules.Fail {
+		run.State = Failed
+		return
+	}
+	run.State, run.FinishedAt = Queued, nil
+}
+
+// finish writes the end and the last of the output in one step.
+func (a *attempt) finish(run *Run) {
+	var last *Chunk
+	if data := a.output.take(true); len(data) > 0 {
+		last = &Chunk{Run: run.ID, Attempt: run.Attempt, Seq: a.seq + 1, Data: data}
+	}
+	err := a.r.persist("the end", run.ID, func(ctx context.Context) error { return a.r.Store.Update(ctx, run, last) })
+	if err != nil {
+		a.r.Log.Error("the end of the run is not on disk; it counts as interrupted when the server starts again", "run", run.ID, "state", run.State, "error", err)
+		return
+	}
+	a.log(run)
+}
+
+func (a *attempt) log(run *Run) {
+	level := slog.LevelInfo
+	if run.State != Succeeded {
+		level = slog.LevelWarn
+	}
+	attrs := []any{"run", run.ID, "hook", run.Hook, "rule", run.Rule, "state", run.State, "attempt", run.Attempt}
+	if run.StartedAt != nil {
+		attrs = append(attrs, "took", time.Since(*run.StartedAt).Round(time.Millisecond))
+	}
+	if run.Error != "" {
+		attrs = append(attrs, "error", run.Error)
+	}
+	a.r.Log.Log(context.Background(), level, "run ended", attrs...)
+}

@@ -1,0 +1,16 @@
+// Package runner MAKES IT HAPPEN: it takes runs that are stored, starts as many
+// at once as it may, keeps the rest in order, and sees each one to its end.
+//
+// It owns the queue (queue.go), the life of an attempt from the first write to
+// the last (attempt.go), processes and their trees (process.go and its
+// neighbours for each system), what a script is given (environ.go) and what it
+// printed (output.go, recorder.go). It never decides whether something should
+// run, and never answers a sender.
+//
+// Every step is written to the [Store] before the next one is taken: "running"
+// before the process starts, the end before the place is given to another. So
+// after a crash what is found queued runs, and what is found running was
+// interrupted (recover.go).
+//
+// Start reading at [Runner.Enqueue].
+package runner

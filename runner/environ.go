@@ -1,0 +1,119 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+// inherited are the variables of the server's own environment that a script
+// gets, next to LC_*. Everything else, the server's secrets above all, stays
+// with the server.
+var inherited = []string{"PATH", "HOME", "LANG", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR"}
+
+// defaultPath is for a server that was started without PATH.
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// payloadVar names the file with the payload. Its value is unique to an attempt
+// and to a state folder, so it also marks the processes that belong to it.
+const payloadVar = "HOOKTENDER_PAYLOAD"
+
+// environ is the environment of an attempt. Names that a rule sets win over
+// inherited ones; nothing that a sender chose is ever a name.
+func (a *attempt) environ(run *Run) ([]string, error) {
+	env := baseEnviron(os.Environ())
+	env = append(env,
+		"HOOKTENDER_RUN="+strconv.FormatInt(run.ID, 10),
+		"HOOKTENDER_ATTEMPT="+strconv.Itoa(run.Attempt),
+		"HOOKTENDER_DELIVERY="+strconv.FormatInt(run.Delivery, 10),
+		"HOOKTENDER_HOOK="+run.Hook,
+		"HOOKTENDER_RULE="+run.Rule,
+		"HOOKTENDER_EVENT="+run.Event,
+		payloadVar+"="+a.payload,
+	)
+	for _, v := range run.Command.Env {
+		value, err := a.r.reveal(v.Value)
+		if err != nil {
+			return nil, fmt.Errorf("env %s: %w", v.Name, err)
+		}
+		env = append(env, v.Name+"="+value) // exec takes the last of a name
+	}
+	return env, nil
+}
+
+func baseEnviron(environ []string) []string {
+	env := []string{defaultPath}
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if value != "" && (slices.Contains(inherited, name) || strings.HasPrefix(name, "LC_")) {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// reveal reads the references in a text.
+func (r *Runner) reveal(t rules.Text) (string, error) {
+	var b strings.Builder
+	for _, part := range t {
+		if part.Ref == "" {
+			b.WriteString(part.Literal)
+			continue
+		}
+		secret, err := r.Secret(part.Ref)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(secret.Reveal())
+	}
+	return b.String(), nil
+}
+
+// argv is what is executed: the shell with the script, or the list as it is.
+func (r *Runner) argv(c *rules.Command) ([]string, error) {
+	if c.Script != "" {
+		return append(slices.Clone(c.Shell), c.Script), nil
+	}
+	argv := make([]string, len(c.Argv))
+	for i, text := range c.Argv {
+		var err error
+		if argv[i], err = r.reveal(text); err != nil {
+			return nil, fmt.Errorf("run, argument %d: %w", i, err)
+		}
+	}
+	return argv, nil
+}
+
+// lookPath finds a program as the script itself would: a name on the PATH it is
+// given, a path with a slash from its working folder.
+func lookPath(name, dir string, env []string) (string, error) {
+	if strings.ContainsRune(name, '/') {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return name, nil
+	}
+	var path string
+	for _, e := range env {
+		if p, ok := strings.CutPrefix(e, "PATH="); ok {
+			path = p
+		}
+	}
+	for _, folder := range filepath.SplitList(path) {
+		if !filepath.IsAbs(folder) {
+			continue // a relative PATH entry would run what a checkout brings along
+		}
+		file := filepath.Join(folder, name)
+		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", &exec.Error{Name: name, Err: errors.New("there is no such program on PATH=" + path)}
+}

@@ -1,0 +1,181 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// spawning lets the reaper wait until a process that was just started is known.
+var spawning sync.RWMutex
+
+// A process is the leader of an attempt's process group, with the pipes that
+// its output comes through.
+type process struct {
+	cmd    *exec.Cmd
+	pid    int             // also the id of the process group
+	pipes  []*os.File      // our ends
+	eof    <-chan struct{} // closed when every process that held the other ends is gone
+	exited <-chan struct{} // closed when the leader has ended
+}
+
+// start runs the command in a process group of its own. Everything it prints
+// goes to sink, from other goroutines. stdin may be nil.
+func start(argv, env []string, dir string, stdin *os.File, sink func(Stream, []byte, time.Time)) (*process, error) {
+	path, err := lookPath(argv[0], dir, env)
+	if err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: env, Dir: dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
+	p := &process{cmd: cmd}
+	theirs, err := p.openPipes()
+	if err != nil {
+		return nil, err
+	}
+	spawning.RLock()
+	err = cmd.Start()
+	if err == nil {
+		p.pid = cmd.Process.Pid
+		known.add(p.pid)
+	}
+	spawning.RUnlock()
+	closeAll(theirs)
+	if err != nil {
+		closeAll(p.pipes)
+		return nil, explainStart(err, path, dir)
+	}
+	p.eof = p.read(sink)
+	exited := make(chan struct{})
+	p.exited = exited
+	go func() { p.awaitExit(); close(exited) }()
+	return p, nil
+}
+
+// openPipes makes a pipe for each stream and returns the child's ends.
+func (p *process) openPipes() (theirs []*os.File, err error) {
+	for range 2 {
+		ours, their, err := os.Pipe()
+		if err != nil {
+			closeAll(p.pipes)
+			closeAll(theirs)
+			return nil, fmt.Errorf("make a pipe for the output: %w", err)
+		}
+		p.pipes, theirs = append(p.pipes, ours), append(theirs, their)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1]
+	return theirs, nil
+}
+
+// read hands on what comes through the pipes until they end.
+func (p *process) read(sink func(Stream, []byte, time.Time)) <-chan struct{} {
+	var readers sync.WaitGroup
+	for i, stream := range []Stream{Stdout, Stderr} {
+		readers.Go(func() { readPipe(p.pipes[i], stream, sink) })
+	}
+	eof := make(chan struct{})
+	go func() { readers.Wait(); close(eof) }()
+	return eof
+}
+
+var pipeBuffers = sync.Pool{New: func() any { return new([maxSegment]byte) }}
+
+func readPipe(f *os.File, stream Stream, sink func(Stream, []byte, time.Time)) {
+	defer f.Close()
+	buf := pipeBuffers.Get().(*[maxSegment]byte)
+	defer pipeBuffers.Put(buf)
+	for {
+		n, err := f.Read(buf[:])
+		if n > 0 {
+			sink(stream, buf[:n], time.Now())
+		}
+		if err != nil {
+			return // the end, or the deadline that release sets
+		}
+	}
+}
+
+// terminate asks the whole group to end.
+func (p *process) terminate() { _ = syscall.Kill(-p.pid, syscall.SIGTERM) }
+
+// kill ends the whole tree, also what has left the group.
+func (p *process) kill(mark string) {
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	killTree(p.pid, mark)
+}
+
+// release ends what the leader left behind and collects it. To be called when
+// the leader has ended: until then its id keeps the group's id from being taken
+// by another.
+func (p *process) release() *os.ProcessState {
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	// A process that left the group may still hold the pipe; its output is not
+	// this attempt's any more.
+	for _, f := range p.pipes {
+		_ = f.SetReadDeadline(time.Now().Add(lastWords))
+	}
+	<-p.eof
+	p.collect()
+	known.remove(p.pid)
+	return p.cmd.ProcessState
+}
+
+// lastWords is how long what is still in a pipe may take to be read.
+const lastWords = 100 * time.Millisecond
+
+// explainStart says what a person can do about a process that did not start.
+func explainStart(err error, path, dir string) error {
+	if info, statErr := os.Stat(dir); dir != "" && (statErr != nil || !info.IsDir()) {
+		return fmt.Errorf("the working folder %s does not exist", dir)
+	}
+	switch {
+	case errors.Is(err, syscall.E2BIG):
+		return fmt.Errorf("the arguments and variables are too long for the system (128 KiB each, about 2 MiB together); let the script read standard input or $%s instead: %w", payloadVar, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s is not executable (chmod +x): %w", path, err)
+	case errors.Is(err, fs.ErrNotExist):
+		if _, statErr := os.Stat(path); statErr == nil {
+			return fmt.Errorf("the interpreter in the first line of %s does not exist: %w", path, err)
+		}
+		return fmt.Errorf("%s does not exist: %w", path, err)
+	case errors.Is(err, unix.ENOEXEC):
+		return fmt.Errorf("%s is no program; a script needs a first line like #!/bin/sh: %w", path, err)
+	}
+	return err
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// signalName is the name of the signal that ended a process, "" if none did.
+func signalName(state *os.ProcessState) string {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return unix.SignalName(status.Signal())
+	}
+	return ""
+}
+
+// pids is a set of process ids.
+type pids struct {
+	mu  sync.Mutex
+	set map[int]bool
+}
+
+// known are the leaders that this process has started and not yet collected.
+var known = pids{set: map[int]bool{}}
+
+func (p *pids) add(pid int)      { p.mu.Lock(); p.set[pid] = true; p.mu.Unlock() }
+func (p *pids) remove(pid int)   { p.mu.Lock(); delete(p.set, pid); p.mu.Unlock() }
+func (p *pids) has(pid int) bool { p.mu.Lock(); defer p.mu.Unlock(); return p.set[pid] }

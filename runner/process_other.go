@@ -1,0 +1,23 @@
+//go:build !linux
+
+package runner
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Without /proc and waitid, a run's tree is its process group, and an orphan is
+// left to the system.
+
+// awaitExit returns when the leader has ended, and collects it.
+func (p *process) awaitExit() { _ = p.cmd.Wait() }
+
+func (p *process) collect() {}
+
+func killTree(int, string) {}
+func identify(int) string  { return "" }
+func stillRuns(string) int { return 0 }
+
+// Reap has nothing to do on this system.
+func Reap(ctx context.Context, _ *slog.Logger) { <-ctx.Done() }

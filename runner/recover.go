@@ -1,0 +1,66 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Recover makes good what an earlier process left behind, and queues what it
+// had accepted. To be called once, before anything is enqueued: it ends the
+// processes of runs that were running, which then are queued again or failed as
+// their rule says, and removes their files.
+func (r *Runner) Recover(ctx context.Context) error {
+	running, err := r.Store.Unfinished(ctx, Running)
+	if err != nil {
+		return fmt.Errorf("find the runs that were interrupted: %w", err)
+	}
+	for _, id := range running {
+		if err := r.recover(ctx, id); err != nil {
+			return fmt.Errorf("recover run %d: %w", id, err)
+		}
+	}
+	if err := r.removePayloads(); err != nil {
+		return err
+	}
+	queued, err := r.Store.Unfinished(ctx, Queued)
+	if err != nil {
+		return fmt.Errorf("find the runs that are queued: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range queued {
+		r.queue.push(id, nil)
+	}
+	r.dispatch()
+	return nil
+}
+
+func (r *Runner) recover(ctx context.Context, id int64) error {
+	run, err := r.Store.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	killTree(stillRuns(run.Process), payloadVar+"="+payloadPath(r.Dir, run))
+	now := time.Now()
+	run.FinishedAt = &now
+	interrupt(run)
+	r.Log.Warn("run was interrupted", "run", id, "hook", run.Hook, "rule", run.Rule, "attempt", run.Attempt, "state", run.State)
+	return r.Store.Update(ctx, run, nil)
+}
+
+// removePayloads empties the folder of payloads: nobody can be reading them.
+func (r *Runner) removePayloads() error {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil {
+		return fmt.Errorf("look for left-over payloads: %w", err)
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(r.Dir, e.Name())); err != nil {
+			return fmt.Errorf("remove a left-over payload: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package runner
+
+import (
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+// A State says where a run stands. The database repeats the list as a CHECK,
+// docs/states.md draws the transitions.
+type State string
+
+const (
+	// Queued: stored, and waiting for a free place. A run that the server's end
+	// interrupted is queued again.
+	Queued State = "queued"
+	// Waiting: not to start before a time or an answer has come.
+	Waiting State = "waiting"
+	// Running: an attempt has begun. After a crash, what is found in this state
+	// was interrupted.
+	Running State = "running"
+	// Succeeded: the last attempt ended with exit code 0.
+	Succeeded State = "succeeded"
+	// Failed: the last attempt ended with another exit code, with a signal, or
+	// could not be started.
+	Failed State = "failed"
+	// TimedOut: the last attempt was ended because it took longer than its timeout.
+	TimedOut State = "timed_out"
+	// Canceled: ended by a person.
+	Canceled State = "canceled"
+	// Superseded: a newer run of the same group took its place.
+	Superseded State = "superseded"
+	// Skipped: recorded but not run, because its group was busy.
+	Skipped State = "skipped"
+)
+
+// States lists every state there is.
+var States = []State{Queued, Waiting, Running, Succeeded, Failed, TimedOut, Canceled, Superseded, Skipped}
+
+// Ended tells whether a run in this state is over for good.
+func (s State) Ended() bool { return s != Queued && s != Waiting && s != Running }
+
+// A Run is one action of one delivery. Its identity and Command never change;
+// the rest tells how far it has come and belongs to the runner.
+type Run struct {
+	ID         int64      `json:"id"`
+	Delivery   int64      `json:"delivery"`
+	Hook       string     `json:"hook"`
+	Rule       string     `json:"rule"`
+	Action     string     `json:"action"` // "run"
+	State      State      `json:"state"`
+	Attempt    int        `json:"attempt"` // executions begun so far
+	ExitCode   *int       `json:"exit_code"`
+	Signal     string     `json:"signal"` // name of the signal that ended it: "SIGKILL"
+	Error      string     `json:"error"`  // one sentence for a person, when it did not succeed
+	QueuedAt   time.Time  `json:"queued_at"`
+	StartedAt  *time.Time `json:"started_at"`  // of the last attempt
+	FinishedAt *time.Time `json:"finished_at"` // of the last attempt
+
+	Event   string         `json:"-"` // the delivery's, for the script's environment
+	Command *rules.Command `json:"command,omitempty"`
+	// Process identifies the leader of the last attempt's process tree across
+	// restarts; empty if none was started. Only this package reads it.
+	Process string `json:"-"`
+}
+
+// A RunFilter narrows a listing of runs. The zero value takes all.
+type RunFilter struct {
+	Hook     string
+	States   []State
+	Since    time.Time
+	Delivery int64
+	Limit    int // at most so many, newest first; 0 means 50
+}
