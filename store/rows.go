@@ -1,0 +1,102 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+// A row is one row to be inserted, encoded and ready.
+type row struct {
+	text string
+	args []any
+}
+
+type rows []row
+
+// insert is what the writer does with them. It reads nothing that a caller
+// could still change.
+func (rs rows) insert(tx *tx) error {
+	for _, r := range rs {
+		if _, err := tx.exec(r.text, r.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// size is about how much memory they hold.
+func (rs rows) size() (n int) {
+	for _, r := range rs {
+		for _, arg := range r.args {
+			switch v := arg.(type) {
+			case string:
+				n += len(v)
+			case []byte:
+				n += len(v)
+			}
+			n += 24 // the argument itself, with its type
+		}
+	}
+	return n
+}
+
+func deliveryRows(d *rules.Delivery, body []byte) (rows, error) {
+	decisions, err := encodeDecisions(d.Decisions)
+	if err != nil {
+		return nil, err
+	}
+	headers, err := json.Marshal(d.Header)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the headers: %w", err)
+	}
+	size := max(d.Size, int64(len(d.Body)))
+	rs := rows{{insertDelivery, []any{d.ID, d.Hook, d.ReceivedAt.UnixMicro(), d.RemoteIP, d.Method, d.Path,
+		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers)}}}
+	if len(body) > 0 {
+		p := pack(body)
+		rs = append(rs, row{insertBody, []any{d.ID, p.s2, p.data}})
+	}
+	return rs, nil
+}
+
+func encodeDecisions(decisions []rules.Decision) (string, error) {
+	if len(decisions) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal(decisions)
+	if err != nil {
+		return "", fmt.Errorf("encoding the decisions: %w", err)
+	}
+	return string(text), nil
+}
+
+func runRow(r *runner.Run) (row, error) {
+	if r.Command == nil {
+		return row{}, fmt.Errorf("the run of rule %q has no command", r.Rule)
+	}
+	command, err := json.Marshal(r.Command)
+	if err != nil {
+		return row{}, fmt.Errorf("encoding the command of rule %q: %w", r.Rule, err)
+	}
+	return row{insertRun, []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
+		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, string(command)}}, nil
+}
+
+// micros is a time as the database has it, or NULL.
+func micros(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func exitCode(code *int) any {
+	if code == nil {
+		return nil
+	}
+	return *code
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hooktender/hooktender/runner"
+)
+
+var _ runner.Store = (*Store)(nil)
+
+const (
+	updateRun = `UPDATE run SET state = ?, attempt = ?, exit_code = ?, signal = ?, error = ?,
+		queued_at = ?, started_at = ?, finished_at = ? WHERE id = ?`
+	updateProcess = `UPDATE run SET process = ? WHERE id = ?`
+
+	// Whoever stopped waiting for a write may repeat it.
+	insertOutput = `INSERT INTO output (run, attempt, seq, packed, data) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET packed = excluded.packed, data = excluded.data`
+)
+
+// Update writes how far a run has come, with a last piece of its output (nil
+// for none), in one transaction, and returns nil once that is on disk. The
+// error wraps fs.ErrNotExist if there is no such run. When ctx ends first, the
+// write may still happen; writing the same again does no harm.
+func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chunk) error {
+	id := run.ID
+	args := []any{string(run.State), run.Attempt, exitCode(run.ExitCode), run.Signal, run.Error,
+		run.QueuedAt.UnixMicro(), micros(run.StartedAt), micros(run.FinishedAt), id}
+	var last rows
+	if output != nil {
+		last = rows{outputRow(output)}
+	}
+	err := s.submit(ctx, func(tx *tx) error {
+		if err := change(tx, id, updateRun, args); err != nil {
+			return err
+		}
+		return last.insert(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("storing the state of run %d: %w", id, err)
+	}
+	return nil
+}
+
+// AppendOutput keeps a piece of output, and returns nil once it is on disk.
+// A piece that is there already is replaced.
+func (s *Store) AppendOutput(ctx context.Context, output *runner.Chunk) error {
+	if err := s.submit(ctx, rows{outputRow(output)}.insert); err != nil {
+		return fmt.Errorf("storing output %d of run %d, attempt %d: %w", output.Seq, output.Run, output.Attempt, err)
+	}
+	return nil
+}
+
+// NoteProcess keeps the name of a run's process tree with the next batch,
+// without waiting for it.
+func (s *Store) NoteProcess(run int64, process string) {
+	s.queue.putLazy(task{
+		do: func(tx *tx) error { return change(tx, run, updateProcess, []any{process, run}) },
+		done: func(err error) {
+			if err != nil {
+				s.log.Warn("the process of a run could not be noted; should this server end now, "+
+					"it will not be found again", "run", run, "error", err)
+			}
+		},
+	})
+}
+
+// change updates one run, which must exist.
+func change(tx *tx, run int64, text string, args []any) error {
+	n, err := tx.exec(text, args...)
+	if err == nil && n == 0 {
+		return missing{"run", run}
+	}
+	return err
+}
+
+func outputRow(c *runner.Chunk) row {
+	p := pack(c.Data)
+	return row{insertOutput, []any{c.Run, c.Attempt, c.Seq, p.s2, p.data}}
+}
