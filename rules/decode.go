@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -24,10 +21,9 @@ type decoder struct {
 // the words of their file, for editors as line and column.
 type node struct {
 	*yaml.Node
-	d      *decoder
-	file   *source
-	where  string
-	before *yaml.Node // the key in front of it, which has a position even when the value is empty
+	d     *decoder
+	file  *source
+	where string
 }
 
 // A setting is one key of a mapping: its name and what to do with its value.
@@ -42,9 +38,6 @@ func (n node) problem(format string, args ...any) {
 }
 
 func (n node) problemAt(line, col int, format string, args ...any) {
-	if line == 0 && n.before != nil {
-		line, col = n.before.Line, n.before.Column
-	}
 	n.d.problems = append(n.d.problems, Problem{
 		File: n.file.path, Line: line, Col: col, Where: n.where, What: fmt.Sprintf(format, args...),
 	})
@@ -52,7 +45,7 @@ func (n node) problemAt(line, col int, format string, args ...any) {
 
 // child is a value below this one, reached by the key of that name.
 func (n node) child(key, value *yaml.Node) node {
-	n.Node, n.before = resolve(value), key
+	n.Node = resolve(value)
 	if n.where == "" {
 		n.where = key.Value
 	} else {
@@ -101,9 +94,13 @@ func (n node) entries() func(yield func(key, value node) bool) {
 			return
 		}
 		seen := map[string]int{}
-		for _, pair := range pairs(n.Node, 0) {
+		for _, pair := range n.pairs(map[*yaml.Node]bool{}) {
 			key := n
-			key.Node, key.before = pair.key, nil
+			key.Node = pair.key
+			if pair.key.Kind != yaml.ScalarNode {
+				key.problem("a key must be a plain text")
+				continue
+			}
 			if line, twice := seen[pair.key.Value]; twice {
 				if !pair.merged {
 					key.problem("%q stands here twice, first in line %d", pair.key.Value, line)
@@ -123,33 +120,43 @@ type pair struct {
 	merged     bool
 }
 
-// maxMerges bounds how deep << may nest; a file of people stays at one or two,
-// and an anchor that merges itself never ends.
-const maxMerges = 10
-
-// pairs lists a mapping's own pairs first, then those that << brings.
-func pairs(n *yaml.Node, depth int) []pair {
+// pairs lists a mapping's own pairs first, then those that << brings. A mapping
+// that came already brings nothing new, so each comes once, and an anchor that
+// merges itself ends.
+func (n node) pairs(came map[*yaml.Node]bool) []pair {
+	came[n.Node] = true
 	var own, merged []pair
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], resolve(n.Content[i+1])
+		key, value := n.Content[i], n.Content[i+1]
 		if key.Tag != "!!merge" {
-			own = append(own, pair{key: key, value: n.Content[i+1]})
+			own = append(own, pair{key: key, value: value})
 			continue
 		}
-		from := []*yaml.Node{value}
-		if value.Kind == yaml.SequenceNode {
-			from = value.Content
-		}
-		for _, m := range from {
-			if m = resolve(m); m.Kind == yaml.MappingNode && depth < maxMerges {
-				merged = append(merged, pairs(m, depth+1)...)
-			}
-		}
+		merged = append(merged, n.child(key, value).merge(came)...)
 	}
 	for i := range merged {
 		merged[i].merged = true
 	}
 	return append(own, merged...)
+}
+
+// merge lists what the value of << brings: the pairs of a mapping, or of a list
+// of mappings.
+func (n node) merge(came map[*yaml.Node]bool) []pair {
+	from := []node{n}
+	if n.Kind == yaml.SequenceNode {
+		from = n.list()
+	}
+	var brought []pair
+	for _, m := range from {
+		switch {
+		case m.Kind != yaml.MappingNode:
+			m.problem("%s, but only mappings can be merged", kindOf(m.Node))
+		case !came[m.Node]:
+			brought = append(brought, m.pairs(came)...)
+		}
+	}
+	return brought
 }
 
 // list returns the elements of a list.
@@ -161,164 +168,9 @@ func (n node) list() []node {
 	elements := make([]node, len(n.Content))
 	for i, c := range n.Content {
 		elements[i] = n
-		elements[i].Node, elements[i].before = resolve(c), nil
+		elements[i].Node = resolve(c)
 	}
 	return elements
-}
-
-// scalar returns the text of a value as written, which makes 5 and true good
-// texts too. Nothing at all is a problem.
-func (n node) scalar() (string, bool) {
-	switch {
-	case n.Kind != yaml.ScalarNode:
-		n.problem("%s, but it must be a single value", kindOf(n.Node))
-	case n.Tag == "!!null" || n.Value == "":
-		n.problem("is empty")
-	default:
-		return n.Value, true
-	}
-	return "", false
-}
-
-// one reads a text that must be one of a few.
-func (n node) one(of ...string) string {
-	s, ok := n.scalar()
-	if ok && !slices.Contains(of, s) {
-		n.problem("%q is not one of %s", s, strings.Join(of, ", "))
-	}
-	return s
-}
-
-func (n node) boolean() bool {
-	s, ok := n.scalar()
-	b, err := strconv.ParseBool(s)
-	if ok && (err != nil || n.Tag != "!!bool") {
-		n.problem("%q is neither true nor false", s)
-	}
-	return b
-}
-
-func (n node) count() int {
-	s, ok := n.scalar()
-	i, err := strconv.Atoi(s)
-	if ok && (err != nil || i < 1) {
-		n.problem("%q is not a number from 1 on", s)
-	}
-	return i
-}
-
-// duration reads 90s, 10m, 1h30m, 30d. It has to be more than nothing.
-func (n node) duration() Duration {
-	s, ok := n.scalar()
-	if !ok {
-		return 0
-	}
-	d, err := parseDuration(s)
-	if err != nil || d <= 0 {
-		n.problem("%q is not a duration; write 30s, 10m, 1h30m or 30d", s)
-	}
-	return Duration(d)
-}
-
-func parseDuration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * 24 * time.Hour, err
-	}
-	return time.ParseDuration(s)
-}
-
-var sizeUnits = []struct {
-	suffix string
-	bytes  int64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
-
-// size reads 25MiB, 500KB or a plain number of bytes.
-func (n node) size() int64 {
-	s, ok := n.scalar()
-	if !ok {
-		return 0
-	}
-	for _, unit := range sizeUnits {
-		digits, found := strings.CutSuffix(s, unit.suffix)
-		if !found {
-			continue
-		}
-		if v, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 32); err == nil && v > 0 {
-			return v * unit.bytes
-		}
-		break
-	}
-	n.problem("%q is not a size; write 512KiB, 25MiB or 2GiB", s)
-	return 0
-}
-
-// plain reads a setting of the machine: references in it are read at once.
-func (n node) plain() string {
-	s, ok := n.scalar()
-	if !ok {
-		return ""
-	}
-	text, err := parseReferences(s, n.file.folder())
-	if err != nil {
-		n.problem("%v", err)
-		return ""
-	}
-	var b strings.Builder
-	for _, part := range text {
-		b.WriteString(part.Literal)
-		if part.Ref != "" {
-			b.WriteString(n.read(part.Ref).Reveal())
-		}
-	}
-	return b.String()
-}
-
-// secret reads a secret, mostly a reference. An empty one is a problem.
-func (n node) secret() verify.Secret {
-	if n.Kind == yaml.ScalarNode && (n.Tag == "!!null" || n.Value == "") {
-		n.problem("the secret is empty; an empty secret would let everything in")
-		return ""
-	}
-	return verify.Secret(n.plain())
-}
-
-// value reads a string that may hold {{ expressions }} and ${references}.
-func (n node) value() value {
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value == "" {
-		return value{} // env may set a variable to nothing
-	}
-	s, ok := n.scalar()
-	if !ok {
-		return nil
-	}
-	v, err := compileValue(s, n.file.folder())
-	if err != nil {
-		n.problemIn(err)
-		return nil
-	}
-	for _, ref := range v.references() {
-		n.read(ref)
-	}
-	return v
-}
-
-// condition reads an expression that must give true or false.
-func (n node) condition() *expression {
-	s, ok := n.scalar()
-	if !ok {
-		return nil
-	}
-	if strings.Contains(s, "{{") {
-		n.problem("a condition is an expression already; write it without {{ }}")
-		return nil
-	}
-	compiled, err := compileExpression(s)
-	if err != nil {
-		n.problemIn(err)
-		return nil
-	}
-	return compiled
 }
 
 // problemIn notes a mistake inside the node's text, at its place in the file.
@@ -328,6 +180,11 @@ func (n node) problemIn(err error) {
 		line, col = n.file.position(n.Node, at.line, at.col)
 	}
 	n.problemAt(line, col, "%v", err)
+}
+
+// problemBehind notes a mistake behind the first part of the node's text.
+func (n node) problemBehind(before, format string, args ...any) {
+	n.problemIn(shift(&expressionError{line: 1, msg: fmt.Sprintf(format, args...)}, before))
 }
 
 // read resolves a reference and remembers what it stands for.

@@ -8,10 +8,11 @@
 //
 // The way of a file: [Load] reads it, decode.go walks its nodes strictly and
 // collects every [Problem] with its position, settings.go says which settings
-// there are, compile.go turns them into hooks and rules. The way of a request:
-// [Hook.Verify] asks package verify whether it is genuine, [Hook.Evaluate]
-// reads the payload (payload.go), asks each condition (expression.go) and fills
-// in the values of those that fire (value.go).
+// there are, and hook.go, rule.go and verification.go make hooks of them. The way
+// of a request: [Hook.Verify] asks package verify whether it is genuine,
+// [Hook.Evaluate] reads the payload (payload.go), asks each condition
+// (expression.go; rewrite.go says what a field's name means in it) and fills in
+// the values of those that fire (value.go).
 //
 // Every doubt means "does not fire": a condition that cannot be evaluated is
 // recorded with its error and the rule is left alone.

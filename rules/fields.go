@@ -41,6 +41,14 @@ func (f *fields) merge(other *fields) {
 	}
 }
 
+// elements returns what is needed of a list's elements, nil for nothing.
+func (f *fields) elements() *fields {
+	if f.whole {
+		return everything
+	}
+	return nil
+}
+
 // of returns what is needed of the field name, nil for nothing.
 func (f *fields) of(name []byte) *fields {
 	if f.whole {

@@ -2,13 +2,15 @@ package rules
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/vm/runtime"
 )
 
-// The functions that the rewriter puts into expressions. Their names cannot be
-// written by hand.
+// The functions that the rewriter puts into expressions. Written by hand they
+// are refused as unknown.
 const (
 	getFunc  = "$get"
 	textFunc = "$text"
@@ -67,8 +69,14 @@ func element(list []any, key any) (any, error) {
 	return list[i], nil
 }
 
-// fetch is for the values that expr's own functions make, such as groupBy's.
+// fetch is for the values that expr's own functions make, such as split's and
+// groupBy's.
 func fetch(value, key any) (result any, err error) {
+	if list := reflect.ValueOf(value); list.Kind() == reflect.Slice {
+		if i, ok := key.(int); ok && (i >= list.Len() || i < -list.Len()) {
+			return nil, nil
+		}
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			result, err = nil, fmt.Errorf("%v", p)
@@ -89,6 +97,16 @@ func text(params ...any) (any, error) {
 	return nil, fmt.Errorf("%s is %s, and %s needs a text", params[2], describe(params[0]), params[1])
 }
 
+// fromJSON takes the place of expr's own, which loses the last digits of large
+// integers: fromJSON(Message).id is as exact as id.
+func fromJSON(params ...any) (any, error) {
+	s, ok := params[0].(string)
+	if !ok {
+		return nil, fmt.Errorf("fromJSON needs a text, not %s", describe(params[0]))
+	}
+	return readJSON([]byte(s), everything)
+}
+
 // describe names a value for an error message, without showing much of it.
 func describe(value any) string {
 	switch v := value.(type) {
@@ -96,7 +114,7 @@ func describe(value any) string {
 		return "nil"
 	case string:
 		if len(v) > 40 {
-			v = v[:40] + "…"
+			v = strings.ToValidUTF8(v[:40], "") + "…"
 		}
 		return fmt.Sprintf("the text %q", v)
 	case int, float64:

@@ -1,16 +1,14 @@
 package rules
 
 import (
+	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/hooktender/hooktender/rules/verify"
 )
-
-const sequence = yaml.SequenceNode
 
 // A Hook is a path with its settings. It never changes; any number of
 // goroutines may use it.
@@ -42,8 +40,9 @@ func (c *compiler) checkPath(key node) bool {
 		key.problem("%v", err)
 		return false
 	}
-	for path, first := range c.paths {
+	for _, path := range slices.Sorted(maps.Keys(c.paths)) {
 		if reason := conflict(path, key.Value); reason != "" {
+			first := c.paths[path]
 			key.problem("%s (%s, line %d)", reason, first.file.path, first.Line)
 			return false
 		}
@@ -76,14 +75,10 @@ var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.Met
 func (n node) methods() []string {
 	var list []string
 	for _, e := range n.list() {
-		m := strings.ToUpper(e.plain())
-		if !slices.Contains(methods, m) {
-			e.problem("%q is not one of %s", m, strings.Join(methods, ", "))
-		}
-		list = append(list, m)
+		list = append(list, e.one(methods...))
 	}
-	if len(list) == 0 {
-		n.problem("is empty; leave it out for POST")
+	if n.Kind == yaml.SequenceNode && len(list) == 0 {
+		n.problem("is an empty list; leave it out for POST")
 	}
 	return list
 }
@@ -92,7 +87,7 @@ func (c *compiler) readRules(h *Hook, n node) {
 	names := map[string]int{}
 	elements := n.list()
 	if n.Kind == yaml.SequenceNode && len(elements) == 0 {
-		n.problem("is empty; the hook would never do anything")
+		n.problem("is an empty list; the hook would never do anything")
 	}
 	hook := `hook "` + h.Path + `"`
 	for i, e := range elements {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -82,10 +81,15 @@ func (r *jsonReader) value(need *fields) (any, error) {
 		return r.array(need)
 	}
 	token, err := r.decoder.ReadToken()
-	if err != nil || need == nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case need != nil:
+		return scalar(token)
+	case kind == '0':
+		return nil, checkNumber(token)
 	}
-	return scalar(token)
+	return nil, nil
 }
 
 func (r *jsonReader) open() error {
@@ -93,7 +97,7 @@ func (r *jsonReader) open() error {
 		return err
 	}
 	if r.decoder.StackDepth() > maxDepth {
-		return &MalformedError{fmt.Sprintf("nested more than %d deep", maxDepth)}
+		return &MalformedError{fmt.Sprintf("not JSON: nested more than %d deep", maxDepth)}
 	}
 	return nil
 }
@@ -107,15 +111,9 @@ func (r *jsonReader) object(need *fields) (any, error) {
 		object = map[string]any{}
 	}
 	for r.decoder.PeekKind() != '}' {
-		name, err := r.decoder.ReadToken()
+		key, below, err := r.name(need)
 		if err != nil {
 			return nil, err
-		}
-		var below *fields
-		var key string
-		if need != nil {
-			key = name.String()
-			below = need.of([]byte(key))
 		}
 		value, err := r.value(below)
 		if err != nil {
@@ -129,6 +127,26 @@ func (r *jsonReader) object(need *fields) (any, error) {
 	return object, err
 }
 
+// name reads the next name of an object and says what is needed of its value.
+// It is spelt out only for one that is needed at all.
+func (r *jsonReader) name(need *fields) (string, *fields, error) {
+	raw, err := r.decoder.ReadValue()
+	if err != nil || need == nil {
+		return "", nil, err
+	}
+	name := raw[1 : len(raw)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		if name, err = jsontext.AppendUnquote(nil, raw); err != nil {
+			return "", nil, err
+		}
+	}
+	below := need.of(name)
+	if below == nil {
+		return "", nil, nil
+	}
+	return string(name), below, nil
+}
+
 // array keeps all elements or, where only fields of an object were asked for,
 // none: a list has no fields. It still is a list, so that asking for one is
 // told as the mistake it is.
@@ -136,11 +154,12 @@ func (r *jsonReader) array(need *fields) (any, error) {
 	if err := r.open(); err != nil {
 		return nil, err
 	}
+	var list []any
 	var below *fields
-	if need != nil && need.whole {
-		below = everything
+	if need != nil {
+		list = []any{}
+		below = need.elements()
 	}
-	list := []any{}
 	for r.decoder.PeekKind() != ']' {
 		value, err := r.value(below)
 		if err != nil {
@@ -163,18 +182,27 @@ func scalar(token jsontext.Token) (any, error) {
 	case '"':
 		return token.String(), nil
 	}
-	return number(token.String())
+	return number(token)
 }
 
-func number(text string) (any, error) {
-	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return int(i), nil
+func number(token jsontext.Token) (any, error) {
+	if i, err := strconv.Atoi(token.String()); err == nil {
+		return i, nil
 	}
-	f, err := strconv.ParseFloat(text, 64)
+	f, err := token.Float()
 	if err != nil {
-		return nil, &MalformedError{"a number is too large"}
+		return nil, errTooLarge
 	}
 	return f, nil
 }
 
-func validText(b []byte) bool { return utf8.Valid(b) }
+// checkNumber refuses in a skipped part what number refuses in a needed one:
+// whether a body is good must not depend on what the rules ask of it.
+func checkNumber(token jsontext.Token) error {
+	if _, err := token.Float(); err != nil {
+		return errTooLarge
+	}
+	return nil
+}
+
+var errTooLarge = &MalformedError{"not JSON: a number is too large"}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/hooktender/hooktender/rules/verify"
 )
 
@@ -71,14 +73,16 @@ func StateFolder(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var state string
-	for _, n := range top.settings["state"] {
-		state = n.folder()
-	}
 	for _, s := range top.sources {
 		if s.root == nil {
 			return "", top.d.problems
 		}
+	}
+	top.d.problems = nil // of the other settings
+	var state string
+	top.single("state", func(n node) { state = n.folder() })
+	if len(top.d.problems) > 0 {
+		return "", top.d.problems
 	}
 	return stateFolder(state), nil
 }
@@ -129,6 +133,9 @@ func readTop(path string) (*topLevel, error) {
 }
 
 func (t *topLevel) collect(n node) {
+	if n.Kind != yaml.MappingNode {
+		n = n.in("the file")
+	}
 	keep := func(name string) setting {
 		return setting{name, func(n node) { t.settings[name] = append(t.settings[name], n) }}
 	}
@@ -158,5 +165,5 @@ func (t *topLevel) files() []string {
 		}
 	}
 	slices.Sort(files)
-	return files
+	return slices.Compact(files)
 }

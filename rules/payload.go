@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrUnsupported is the error of a body whose content type or encoding is not
@@ -76,10 +77,10 @@ func contentOf(h http.Header) (content, error) {
 // readForm makes an object of a form: a text for a field sent once, a list of
 // texts for one sent more often.
 func readForm(body []byte, jsonField string, need *fields) (any, error) {
-	if body[0] == '{' || body[0] == '[' {
+	if start := bytes.TrimSpace(trimMark(body)); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
 		return nil, &MalformedError{"the body is JSON, but Content-Type says form; send Content-Type: application/json"}
 	}
-	if !validText(body) {
+	if !utf8.Valid(body) {
 		return nil, &MalformedError{"the form is not valid UTF-8"}
 	}
 	form, err := url.ParseQuery(string(body))
@@ -87,10 +88,11 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 		return nil, &MalformedError{"the form cannot be read: " + err.Error()}
 	}
 	if jsonField != "" {
-		if values := form[jsonField]; len(values) == 1 {
-			return readJSON([]byte(values[0]), need)
+		values := form[jsonField]
+		if len(values) != 1 {
+			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), jsonField)}
 		}
-		return nil, &MalformedError{fmt.Sprintf("the form has no field %q", jsonField)}
+		return readJSON([]byte(values[0]), need)
 	}
 	object := make(map[string]any, len(form))
 	for name, values := range form {
@@ -104,7 +106,7 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 func formValue(name string, values []string) (any, error) {
 	list := make([]any, len(values))
 	for i, value := range values {
-		if !validText([]byte(name)) || !validText([]byte(value)) {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return nil, &MalformedError{"the form is not valid UTF-8"}
 		}
 		list[i] = value

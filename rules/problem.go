@@ -52,15 +52,15 @@ func (ps Problems) sort() {
 
 // didYouMean suggests the known name nearest to a misspelt one.
 func didYouMean(name string, known []string) string {
-	best, distance := "", len(name)/2+1
+	known = slices.Sorted(slices.Values(known)) // the same advice each time
+	best, distance := "", (len(name)+2)/3+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
 			best, distance = k, d
 		}
 	}
 	if best == "" {
-		sorted := slices.Sorted(slices.Values(known))
-		return "; known are " + strings.Join(sorted, ", ")
+		return "; known are " + strings.Join(known, ", ")
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
 }

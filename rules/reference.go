@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hooktender/hooktender/rules/verify"
@@ -16,6 +17,8 @@ import (
 type Reference string
 
 var (
+	referenceKinds   = []string{"env", "file", "credential"}
+	startsName       = regexp.MustCompile(`^[A-Za-z_./~]`)
 	referencePattern = regexp.MustCompile(`\$\{([a-z]+):([^}]*)\}`)
 	// shellReference finds what looks like a reference in shell text, but not
 	// the shell's own ${file:0:3}.
@@ -54,8 +57,10 @@ func readReference(kind, name string) (string, error) {
 		}
 		return readSecretFile(filepath.Join(dir, name))
 	}
-	return "", fmt.Errorf("unknown kind of reference; known are ${env:NAME}, ${file:PATH}, ${credential:NAME}")
+	return "", errReferenceKind
 }
+
+var errReferenceKind = errors.New("unknown kind of reference; known are ${env:NAME}, ${file:PATH}, ${credential:NAME}")
 
 func readSecretFile(path string) (string, error) {
 	data, err := os.ReadFile(path)
@@ -84,6 +89,9 @@ func parseReferences(s, folder string) (Text, error) {
 	rest := 0
 	for _, m := range referencePattern.FindAllStringSubmatchIndex(s, -1) {
 		kind, name := s[m[2]:m[3]], s[m[4]:m[5]]
+		if !slices.Contains(referenceKinds, kind) && !startsName.MatchString(name) {
+			continue // the shell's own ${x:-y}, for a list that runs one
+		}
 		if err := checkReference(kind, name); err != nil {
 			return nil, fmt.Errorf("%s: %w", s[m[0]:m[1]], err)
 		}
@@ -104,11 +112,11 @@ func parseReferences(s, folder string) (Text, error) {
 
 func checkReference(kind, name string) error {
 	switch {
-	case kind != "env" && kind != "file" && kind != "credential":
-		return errors.New("unknown kind of reference; known are ${env:NAME}, ${file:PATH}, ${credential:NAME}")
+	case !slices.Contains(referenceKinds, kind):
+		return errReferenceKind
 	case name == "":
 		return errors.New("has no name")
-	case kind == "credential" && name != filepath.Base(name):
+	case kind == "credential" && (name != filepath.Base(name) || name == ".."):
 		return errors.New("a credential is a name, not a path")
 	}
 	return nil

@@ -50,6 +50,9 @@ func (v *requestView) field(key any) (any, error) {
 	case "query":
 		return v.queryMap(), nil
 	case "remote_ip":
+		if !v.RemoteIP.IsValid() { // a socket has none
+			return nil, nil
+		}
 		return v.RemoteIP.String(), nil
 	}
 	return nil, fmt.Errorf("request has no field %v", key)

@@ -35,9 +35,10 @@ type rule struct {
 // about it hold it. A rule without one is named by its place.
 func ruleName(n node, index int) string {
 	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == "name" && n.Content[i+1].Value != "" {
-				return n.Content[i+1].Value
+		n.d = &decoder{} // what is wrong is told when the rule is read
+		for key, value := range n.entries() {
+			if key.Value == "name" && value.Value != "" {
+				return value.Value
 			}
 		}
 	}
@@ -91,12 +92,11 @@ func (n node) script() string {
 		if source, err := untilClose(s[at+2:]); err == nil {
 			what = "{{" + source + "}}"
 		}
-		before := s[:at]
-		line, col := n.file.position(n.Node, strings.Count(before, "\n")+1, at-strings.LastIndexByte(before, '\n')-1)
-		n.problemAt(line, col, "a value in shell text could be run as a command. Set it in env, as in env: {VALUE: %q}, and write \"$VALUE\" here; or use the list form, run: [program, %q], which needs no shell", what, what)
+		n.problemBehind(s[:at], "a value in shell text could be run as a command. Set it in env, as in env: {VALUE: %q}, and write \"$VALUE\" here; or use the list form, run: [program, %q], which needs no shell", what, what)
 	}
-	if ref := shellReference.FindString(s); ref != "" {
-		n.problem("%s is not read in shell text. Set it in env, as in env: {SECRET: %q}, and write \"$SECRET\" here", ref, ref)
+	if at := shellReference.FindStringIndex(s); at != nil {
+		ref := s[at[0]:at[1]]
+		n.problemBehind(s[:at[0]], "%s is not read in shell text. Set it in env, as in env: {SECRET: %q}, and write \"$SECRET\" here", ref, ref)
 	}
 	return s
 }

@@ -41,6 +41,10 @@ func (s *Set) Secrets() []verify.Secret {
 	return slices.Sorted(maps.Values(s.secrets))
 }
 
+// Format keeps the secrets out of whatever prints a Set: fmt does not ask values
+// in unexported fields how they want to be printed.
+func (s Set) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%d hooks", len(s.hooks)) }
+
 // An Action is what a rule that fired wants done.
 type Action struct {
 	Rule    string
@@ -148,7 +152,7 @@ func (h *Hook) Mask(r *Request) (http.Header, string) {
 	}
 	masked := r.Header.Clone()
 	for _, name := range headers {
-		if masked.Get(name) != "" {
+		if len(masked.Values(name)) > 0 {
 			masked.Set(name, mask)
 		}
 	}

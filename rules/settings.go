@@ -6,8 +6,11 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // compiler gathers what the files say.
@@ -41,16 +44,21 @@ func (n node) folder() string {
 }
 
 // address reads where to listen: ":9000", "127.0.0.1:9000", "unix:/run/x.sock".
+// What a reference stood for is never part of a message, here and below.
 func (n node) address() string {
 	a := n.plain()
 	if path, ok := strings.CutPrefix(a, "unix:"); ok {
 		if !filepath.IsAbs(path) {
-			n.problem("%q: a socket needs its whole path: unix:/run/hooktender/hooks.sock", a)
+			n.problem("%q: a socket needs its whole path: unix:/run/hooktender/hooks.sock", n.Value)
 		}
 		return a
 	}
-	if _, _, err := net.SplitHostPort(a); err != nil && a != "" {
-		n.problem("%q is not an address; write \":9000\", \"127.0.0.1:9000\" or \"unix:/run/hooktender/hooks.sock\"", a)
+	_, port, err := net.SplitHostPort(a)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil && a != "" {
+		n.problem("%q is not an address; write \":9000\", \"127.0.0.1:9000\" or \"unix:/run/hooktender/hooks.sock\"", n.Value)
 	}
 	return a
 }
@@ -67,7 +75,7 @@ func (n node) url() string {
 	s := n.plain()
 	u, err := url.Parse(s)
 	if s != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-		n.problem("%q is not a URL; write https://hooks.example.com", s)
+		n.problem("%q is not a URL; write https://hooks.example.com", n.Value)
 	}
 	return strings.TrimSuffix(s, "/")
 }
@@ -82,8 +90,10 @@ func (n node) prefixes() []netip.Prefix {
 		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
 			p, err = addr.Prefix(addr.BitLen())
 		}
-		if err != nil && s != "" {
-			e.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", s)
+		if err != nil {
+			if s != "" { // else told already
+				e.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", e.Value)
+			}
 			continue
 		}
 		prefixes = append(prefixes, p.Masked())
@@ -164,7 +174,7 @@ func setEnv(env []envSetting, e envSetting) []envSetting {
 // shell reads the program that takes a script: a name, to which -c is added, or
 // a list that says all, as in [bash, -euo, pipefail, -c].
 func (n node) shell() []string {
-	if n.Kind != sequence {
+	if n.Kind != yaml.SequenceNode {
 		return []string{n.plain(), "-c"}
 	}
 	var argv []string

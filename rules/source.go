@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"sort"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -37,66 +39,127 @@ func (s *source) folder() string {
 
 // parse reads the YAML, one document a file.
 func (s *source) parse(d *decoder) {
-	decoder := yaml.NewDecoder(strings.NewReader(strings.Join(s.lines, "\n")))
-	var document yaml.Node
+	decoder := yaml.NewDecoder(strings.NewReader(s.text(len(s.lines))))
+	var document, second yaml.Node
 	err := decoder.Decode(&document)
-	if err != nil && err.Error() != "EOF" {
-		d.problems = append(d.problems, s.syntaxProblem(err))
-		return
+	if err == nil && !isEmpty(&document) {
+		err = decoder.Decode(&second)
 	}
-	if len(document.Content) == 0 || document.Content[0].Tag == "!!null" {
+	switch {
+	case err != nil && err != io.EOF:
+		d.problems = append(d.problems, s.syntaxProblem(err))
+	case isEmpty(&document):
 		d.problems = append(d.problems, Problem{File: s.path, Line: 1, Col: 1,
 			What: "the file is empty; a file without hooks would answer every sender 404"})
-		return
-	}
-	var second yaml.Node
-	if decoder.Decode(&second) == nil && len(second.Content) > 0 {
-		d.problems = append(d.problems, Problem{File: s.path, Line: second.Content[0].Line, Col: 1,
+	case err == nil:
+		d.problems = append(d.problems, Problem{File: s.path, Line: second.Line, Col: 1,
 			What: "a second document (---) begins here; write one document a file"})
-		return
+	default:
+		s.root = resolve(document.Content[0])
 	}
-	s.root = document.Content[0]
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+func isEmpty(document *yaml.Node) bool {
+	return len(document.Content) == 0 || document.Content[0].Tag == "!!null"
+}
 
-// syntaxProblem takes the line out of yaml's message. yaml.v3 knows no column.
+// text is the file's beginning, so many lines of it.
+func (s *source) text(lines int) string { return strings.Join(s.lines[:lines], "\n") }
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+
+// syntaxProblem finds the place of a mistake anew. yaml.v3 knows no column, and
+// its line is often the one where the block began.
 func (s *source) syntaxProblem(err error) Problem {
-	msg := err.Error()
-	m := yamlLine.FindStringSubmatch(msg)
-	p := Problem{File: s.path, Line: 1, Col: 1, What: "this is not YAML: " + strings.TrimPrefix(msg, "yaml: ")}
-	if m != nil && m[1] != "" {
-		p.Line, _ = strconv.Atoi(m[1])
-		p.What = "this is not YAML: " + msg[len(m[0]):]
+	line := 1 + sort.Search(len(s.lines)-1, func(i int) bool {
+		found := syntaxError(s.text(i + 1))
+		return found != nil && found.Error() == err.Error()
+	})
+	what := yamlLine.ReplaceAllString(err.Error(), "")
+	indent := s.indent(line)
+	if strings.HasPrefix(s.lines[line-1][indent:], "\t") {
+		what = "indent with spaces, not with tabs"
 	}
-	if p.Line <= len(s.lines) {
-		line := s.lines[p.Line-1]
-		p.Col = len(line) - len(strings.TrimLeft(line, " \t")) + 1
-	}
-	return p
+	return Problem{File: s.path, Line: line, Col: indent + 1, What: "this is not YAML: " + what}
 }
 
-// position translates a place inside a scalar's text (line from 1, column from
-// 0) into a place in the file. Folded text keeps no lines: there it is the
-// scalar's own.
+// syntaxError is the first error of a YAML text, nil if there is none.
+func syntaxError(text string) error {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	for {
+		switch err := decoder.Decode(new(yaml.Node)); err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// position translates a place inside a scalar's text (line from 1, column from 0
+// in characters) into a place in the file. Text that the file folds over several
+// lines keeps no lines: there it is the scalar's own.
 func (s *source) position(n *yaml.Node, line, col int) (int, int) {
 	switch n.Style {
-	case 0:
-		if line == 1 {
-			return n.Line, n.Column + col
-		}
-	case yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle:
-		if line == 1 {
-			return n.Line, n.Column + 1 + col
-		}
 	case yaml.LiteralStyle:
-		first := n.Line + 1
-		if at := first + line - 1; at <= len(s.lines) {
-			indent := len(s.lines[first-1]) - len(strings.TrimLeft(s.lines[first-1], " "))
-			return at, indent + 1 + col
+		if first := n.Line + 1; first+line-1 <= len(s.lines) {
+			return first + line - 1, s.blockIndent(first) + 1 + col
+		}
+	case 0, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle:
+		raw := []rune(s.lines[n.Line-1])
+		if line == 1 && n.Column <= len(raw) {
+			if width, ok := rawWidth(string(raw[n.Column-1:]), n.Style, col); ok {
+				return n.Line, n.Column + width
+			}
 		}
 	}
 	return n.Line, n.Column
+}
+
+// blockIndent is how far the block that begins in the line is set in: as far as
+// its first line that is not empty.
+func (s *source) blockIndent(line int) int {
+	for line < len(s.lines) && strings.TrimSpace(s.lines[line-1]) == "" {
+		line++
+	}
+	return s.indent(line)
+}
+
+// indent is how many spaces the line begins with.
+func (s *source) indent(line int) int {
+	text := s.lines[line-1]
+	return len(text) - len(strings.TrimLeft(text, " "))
+}
+
+// rawWidth says how much of a line the first characters of a scalar take, its
+// opening quote and escapes included. It is not ok if they go beyond the line.
+func rawWidth(raw string, style yaml.Style, characters int) (width int, ok bool) {
+	rest := []rune(raw)
+	if style != 0 {
+		rest, width = rest[1:], 1
+	}
+	for ; characters > 0; characters-- {
+		n := escapeWidth(rest, style)
+		if n > len(rest) {
+			return 0, false
+		}
+		rest, width = rest[n:], width+n
+	}
+	return width, true
+}
+
+var escapeWidths = map[rune]int{'x': 4, 'u': 6, 'U': 10}
+
+// escapeWidth is how many characters of a file stand for the next one.
+func escapeWidth(raw []rune, style yaml.Style) int {
+	switch {
+	case style == yaml.SingleQuotedStyle && len(raw) > 1 && raw[0] == '\'' && raw[1] == '\'':
+		return 2
+	case style == yaml.DoubleQuotedStyle && len(raw) > 1 && raw[0] == '\\':
+		return cmp.Or(escapeWidths[raw[1]], 2)
+	}
+	return 1
 }
 
 // findFiles lists the files of a configuration: the file itself, or the *.yaml

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // A value is a string of the file that may hold {{ expressions }} and
@@ -39,7 +41,7 @@ func compileValue(s, folder string) (value, error) {
 		offset += len(before) + len("{{")
 		source, err := untilClose(after)
 		if err != nil {
-			return nil, &expressionError{line: 1, col: offset - 2, msg: err.Error()}
+			return nil, shift(&expressionError{line: 1, msg: err.Error()}, s[:offset-len("{{")])
 		}
 		compiled, err := compileExpression(source)
 		if err != nil {
@@ -52,9 +54,9 @@ func compileValue(s, folder string) (value, error) {
 }
 
 // untilClose returns what stands before the }} that ends an expression. Quoted
-// text may hold braces.
+// text may hold braces, and so may maps and predicates.
 func untilClose(s string) (string, error) {
-	quote := byte(0)
+	quote, depth := byte(0), 0
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case quote != 0 && c == '\\' && quote != '`':
@@ -65,6 +67,10 @@ func untilClose(s string) (string, error) {
 			}
 		case c == '"' || c == '\'' || c == '`':
 			quote = c
+		case c == '{':
+			depth++
+		case c == '}' && depth > 0:
+			depth--
 		case strings.HasPrefix(s[i:], "}}"):
 			if strings.TrimSpace(s[:i]) == "" {
 				return "", errors.New("{{ }} is empty; write a field, as in {{ ref }}")
@@ -82,7 +88,7 @@ func shift(err error, before string) error {
 		return err
 	}
 	if at.line == 1 {
-		at.col += len(before) - (strings.LastIndexByte(before, '\n') + 1)
+		at.col += utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 	}
 	at.line += strings.Count(before, "\n")
 	return at
@@ -147,16 +153,25 @@ func spellAny(result any) (string, error) {
 		return strconv.Itoa(v), nil
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
-	case fmt.Stringer:
+	case time.Time:
+		return v.Format(time.RFC3339Nano), nil
+	case time.Duration:
 		return v.String(), nil
 	case *requestView:
 		return "", fmt.Errorf("request is not a value; take one of its fields: %s", strings.Join(requestFields, ", "))
 	}
-	data, err := json.Marshal(result)
-	if err != nil {
+	return spellJSON(result)
+}
+
+// spellJSON leaves <, > and & as they are: a script is no HTML page.
+func spellJSON(result any) (string, error) {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(result); err != nil {
 		return "", fmt.Errorf("cannot be written as text: %w", err)
 	}
-	return string(data), nil
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
 // fields is what the value reads of the payload.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -79,11 +80,11 @@ func readProof(key, n node) *proof {
 		return nil
 	}
 	p.scheme = scheme
-	if n.Kind != yaml.MappingNode {
+	if n.Kind == yaml.MappingNode {
+		p.readParams(n)
+	} else {
 		p.readSecrets(n)
-		return p
 	}
-	p.readParams(n)
 	return p
 }
 
@@ -109,14 +110,21 @@ func (p *proof) readSecrets(n node) {
 
 // readParams reads a preset that takes more than a secret.
 func (p *proof) readParams(n node) {
-	for key, value := range n.entries() {
-		switch key.Value {
-		case "secret", "password":
-			p.readSecrets(value)
-		default:
-			p.params[key.Value] = value.plain()
-		}
+	settings := []setting{{"secret", p.readSecrets}}
+	if p.scheme.Type == "basic" {
+		settings = []setting{{"password", p.readSecrets}, p.param("user")}
 	}
+	for _, m := range schemeParam.FindAllStringSubmatch(p.scheme.Signed+p.scheme.SignedForm, -1) {
+		settings = append(settings, p.param(m[1]))
+	}
+	n.mapping(settings...)
+}
+
+// schemeParam finds the constants of a hook that a scheme signs.
+var schemeParam = regexp.MustCompile(`\{param:([^}]+)\}`)
+
+func (p *proof) param(name string) setting {
+	return setting{name, func(n node) { p.params[name] = n.plain() }}
 }
 
 // readToken reads {query: auth, secret: S} or {header: X-Token, secret: S}.

@@ -1,0 +1,197 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+)
+
+// scanner is the first pass over the tree: it notes what the second must leave
+// alone.
+type scanner struct {
+	callees map[*ast.IdentifierNode]bool // names that are called: functions
+	locals  map[string]bool              // names that a let introduces
+}
+
+func (s *scanner) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.CallNode:
+		if name, ok := n.Callee.(*ast.IdentifierNode); ok {
+			s.callees[name] = true
+		}
+	case *ast.VariableDeclaratorNode:
+		s.locals[n.Name] = true
+	}
+}
+
+// rewriter is the second pass. It makes every path nil-safe and exact: ref
+// becomes get(payload, "ref"), and head_commit.id becomes
+// get(payload, "head_commit", "id"). So a payload field may have the name of a
+// function, and the payload fields that an expression needs are known.
+type rewriter struct {
+	scan   *scanner
+	paths  map[ast.Node][]string // get calls with a constant path into the payload
+	became map[ast.Node]ast.Node // what each node was replaced by, itself if by nothing
+	err    error
+}
+
+// textOperators are undefined for a missing value. expr lets them be false,
+// which fails open behind a not.
+var textOperators = []string{"matches", "contains", "startsWith", "endsWith"}
+
+// Visit may come to a node twice: 1 < n < 9 is parsed as 1 < n && n < 9 with one
+// node for both n.
+func (r *rewriter) Visit(node *ast.Node) {
+	original := *node
+	if by, again := r.became[original]; again {
+		*node = by
+		return
+	}
+	r.visit(node)
+	r.became[original] = *node
+}
+
+func (r *rewriter) visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		r.identifier(node, n)
+	case *ast.MemberNode:
+		r.member(node, n)
+	case *ast.CallNode:
+		r.call(n)
+	case *ast.BinaryNode:
+		if slices.Contains(textOperators, n.Operator) {
+			r.requireText(&n.Left, n.Operator)
+			r.requireText(&n.Right, n.Operator)
+		}
+	}
+}
+
+func (r *rewriter) identifier(node *ast.Node, n *ast.IdentifierNode) {
+	switch {
+	case r.scan.callees[n] || r.scan.locals[n.Value] || n.Value == "request":
+	case n.Value == "$env":
+		r.fail(n, "there is no $env; write payload or request")
+	case n.Value == "payload":
+		r.paths[n] = nil
+	default:
+		payload := &ast.IdentifierNode{Value: "payload"}
+		r.replace(node, getCall(payload, &ast.StringNode{Value: n.Value}), []string{n.Value})
+	}
+}
+
+func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
+	key, constant := n.Property.(*ast.StringNode)
+	if base, ok := n.Node.(*ast.IdentifierNode); ok && base.Value == "request" && constant {
+		if !slices.Contains(requestFields, key.Value) {
+			r.fail(n, fmt.Sprintf("request has no %q%s", key.Value, didYouMean(key.Value, requestFields)))
+		}
+	}
+	path, known := r.paths[n.Node]
+	if !known || !constant {
+		r.replace(node, extend(n.Node, n.Property), nil)
+		return
+	}
+	delete(r.paths, n.Node)
+	r.replace(node, extend(n.Node, n.Property), append(slices.Clip(path), key.Value))
+}
+
+// call refuses what expr would only notice when it runs.
+func (r *rewriter) call(n *ast.CallNode) {
+	name, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		r.fail(n, "a field cannot be called; functions stand in front: upper(ref), and operators between: ref startsWith \"refs/\"")
+		return
+	}
+	if !slices.Contains(functionNames, name.Value) {
+		r.fail(name, fmt.Sprintf("there is no function %s%s", name.Value, didYouMean(name.Value, functionNames)))
+	}
+}
+
+func (r *rewriter) requireText(node *ast.Node, operator string) {
+	if _, constant := (*node).(*ast.StringNode); constant {
+		return
+	}
+	call := &ast.CallNode{
+		Callee: &ast.IdentifierNode{Value: textFunc},
+		Arguments: []ast.Node{*node, &ast.StringNode{Value: operator},
+			&ast.StringNode{Value: sourceOf(*node)}},
+	}
+	r.put(node, call)
+}
+
+func (r *rewriter) replace(node *ast.Node, by *ast.CallNode, path []string) {
+	r.put(node, by)
+	if path != nil {
+		r.paths[by] = path
+	}
+}
+
+// put puts a call in a node's place. What it is made of is final.
+func (r *rewriter) put(node *ast.Node, call *ast.CallNode) {
+	call.SetLocation((*node).Location())
+	*node = call
+	for _, made := range []ast.Node{call, call.Callee, call.Arguments[0]} {
+		r.became[made] = made
+	}
+}
+
+func (r *rewriter) fail(n ast.Node, msg string) {
+	if r.err == nil {
+		r.err = &file.Error{Location: n.Location(), Message: msg}
+	}
+}
+
+// fields lists the payload paths that are used as values: of a.b.c only the
+// longest, and everything below it.
+func (r *rewriter) fields() fields {
+	var f fields
+	for _, path := range r.paths {
+		f.add(path)
+	}
+	return f
+}
+
+// extend adds a step to a path: get(base, …, key).
+func extend(base, key ast.Node) *ast.CallNode {
+	if call, ok := base.(*ast.CallNode); ok && isGet(call) {
+		return getCall(call.Arguments[0], append(slices.Clip(call.Arguments[1:]), key)...)
+	}
+	return getCall(base, key)
+}
+
+func getCall(base ast.Node, keys ...ast.Node) *ast.CallNode {
+	return &ast.CallNode{
+		Callee:    &ast.IdentifierNode{Value: getFunc},
+		Arguments: append([]ast.Node{base}, keys...),
+	}
+}
+
+func isGet(call *ast.CallNode) bool {
+	name, ok := call.Callee.(*ast.IdentifierNode)
+	return ok && name.Value == getFunc
+}
+
+// sourceOf spells a rewritten path as the user wrote it, for error messages.
+func sourceOf(n ast.Node) string {
+	call, ok := n.(*ast.CallNode)
+	if !ok || !isGet(call) {
+		return n.String()
+	}
+	var s string
+	if base, ok := call.Arguments[0].(*ast.IdentifierNode); !ok || base.Value != "payload" {
+		s = sourceOf(call.Arguments[0])
+	}
+	for _, key := range call.Arguments[1:] {
+		if name, ok := key.(*ast.StringNode); ok && s == "" {
+			s = name.Value
+		} else if ok {
+			s += "." + name.Value
+		} else {
+			s += "[" + sourceOf(key) + "]"
+		}
+	}
+	return s
+}

@@ -1,0 +1,183 @@
+package rules
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
+
+// scalar returns the text of a value as written, which makes 5 and true good
+// texts too. Nothing at all is a problem, and so is a NUL, which ends a text for
+// the system.
+func (n node) scalar() (string, bool) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		n.problem("%s, but it must be a single value", kindOf(n.Node))
+	case n.Tag == "!!null" || n.Value == "":
+		n.problem("is empty")
+	case strings.ContainsRune(n.Value, 0):
+		n.problem("holds a NUL byte, which no argument, variable or path can")
+	default:
+		return n.Value, true
+	}
+	return "", false
+}
+
+// one reads a text that must be one of a few.
+func (n node) one(of ...string) string {
+	s, ok := n.scalar()
+	if ok && !slices.Contains(of, s) {
+		n.problem("%q is not one of %s", s, strings.Join(of, ", "))
+	}
+	return s
+}
+
+func (n node) boolean() bool {
+	s, ok := n.scalar()
+	b, err := strconv.ParseBool(s)
+	if ok && (err != nil || n.Tag != "!!bool") {
+		n.problem("%q is neither true nor false", s)
+	}
+	return b
+}
+
+func (n node) count() int {
+	s, ok := n.scalar()
+	i, err := strconv.Atoi(s)
+	if ok && (err != nil || i < 1) {
+		n.problem("%q is not a number from 1 on", s)
+	}
+	return i
+}
+
+// duration reads 90s, 10m, 1h30m, 30d. It has to be more than nothing.
+func (n node) duration() Duration {
+	s, ok := n.scalar()
+	if !ok {
+		return 0
+	}
+	d, err := parseDuration(s)
+	if err != nil || d <= 0 {
+		n.problem("%q is not a duration; write 30s, 10m, 1h30m or 30d", s)
+	}
+	return Duration(d)
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(s)
+}
+
+var sizeUnits = []struct {
+	suffix string
+	bytes  int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
+
+// size reads 25MiB, 500KB or a plain number of bytes.
+func (n node) size() int64 {
+	s, ok := n.scalar()
+	if !ok {
+		return 0
+	}
+	for _, unit := range sizeUnits {
+		digits, found := strings.CutSuffix(s, unit.suffix)
+		if !found {
+			continue
+		}
+		v, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err == nil && v > 0 && v <= math.MaxInt64/unit.bytes {
+			return v * unit.bytes
+		}
+		break
+	}
+	n.problem("%q is not a size; write 512KiB, 25MiB or 2GiB", s)
+	return 0
+}
+
+// plain reads a setting of the machine: references in it are read at once.
+func (n node) plain() string {
+	s, ok := n.scalar()
+	if !ok {
+		return ""
+	}
+	text, err := parseReferences(s, n.file.folder())
+	if err != nil {
+		n.problem("%v", err)
+		return ""
+	}
+	var b strings.Builder
+	for _, part := range text {
+		// A secret that stayed "${SECRET}" would be one that anybody can guess.
+		if strings.Contains(part.Literal, "${") {
+			n.problem("%q: a reference is written ${env:NAME}, ${file:PATH} or ${credential:NAME}", part.Literal)
+		}
+		b.WriteString(part.Literal)
+		if part.Ref != "" {
+			b.WriteString(n.read(part.Ref).Reveal())
+		}
+	}
+	return b.String()
+}
+
+// secret reads a secret, mostly a reference. An empty one is a problem.
+func (n node) secret() verify.Secret {
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!null" || n.Value == "") {
+		n.problem("the secret is empty; an empty secret would let everything in")
+		return ""
+	}
+	return verify.Secret(n.plain())
+}
+
+// value reads a string that may hold {{ expressions }} and ${references}.
+func (n node) value() value {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value == "" {
+		return value{} // env may set a variable to nothing
+	}
+	s, ok := n.scalar()
+	if !ok {
+		return nil
+	}
+	v, err := compileValue(s, n.file.folder())
+	if err != nil {
+		n.problemIn(err)
+		return nil
+	}
+	for _, ref := range v.references() {
+		n.read(ref)
+	}
+	return v
+}
+
+// condition reads an expression that must give true or false.
+func (n node) condition() *expression {
+	s, ok := n.scalar()
+	if !ok {
+		return nil
+	}
+	if strings.Contains(s, "{{") {
+		n.problem("a condition is an expression already; write it without {{ }}")
+		return nil
+	}
+	if ref := shellReference.FindString(s); ref != "" {
+		n.problem("%s is not read in a condition; secrets belong to verify", ref)
+		return nil
+	}
+	compiled, err := compileExpression(s)
+	if err != nil {
+		n.problemIn(err)
+		return nil
+	}
+	if !compiled.mayBeBool() {
+		n.problem("a condition must give true or false")
+	}
+	return compiled
+}
