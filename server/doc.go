@@ -1,0 +1,14 @@
+// Package server holds the DOORS: the public one, where hooks are answered, and
+// the private one, where the people who run the server look and act.
+//
+// [Intake] is the public door and follows one straight line for each request:
+// find the hook, read the body, verify, evaluate, store, answer (intake.go; what
+// is turned away ends in refusal.go). It answers 2xx to an event that fires a
+// rule only after the event and its runs are on disk. [API] is the private door:
+// JSON about deliveries and runs, and the few things one can do to them. A [Door]
+// puts either of them at an address, within [Limits].
+//
+// The package decides nothing about rules and runs nothing; it asks rules, store
+// and runner through the interfaces it declares beside their use. The router is
+// known in this package alone.
+package server

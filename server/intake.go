@@ -1,0 +1,191 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+// IntakeStore keeps what arrives.
+type IntakeStore interface {
+	// Accept gives the delivery and its runs their ids and returns when all of
+	// it is on disk.
+	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) error
+	// Record gives the delivery its id and keeps it soon, without waiting.
+	Record(d *rules.Delivery)
+}
+
+// Queue takes runs that are on disk.
+type Queue interface {
+	Enqueue(runs ...*runner.Run)
+}
+
+// An Intake is the public door. Use may be called while it serves: each request
+// is answered by the hooks that counted when it came.
+type Intake struct {
+	store    IntakeStore
+	queue    Queue
+	log      *slog.Logger
+	refusals throttle
+	hooks    atomic.Pointer[hooks]
+	stopping atomic.Bool
+}
+
+// hooks is one configuration, ready to serve.
+type hooks struct {
+	router  *httprouter.Router
+	maxBody int64
+	proxies proxies
+}
+
+// NewIntake makes a door that answers 404 to everything until Use is called.
+func NewIntake(store IntakeStore, queue Queue, log *slog.Logger) *Intake {
+	in := &Intake{store: store, queue: queue, log: log}
+	in.hooks.Store(&hooks{router: httprouter.New()})
+	return in
+}
+
+// anyMethod is the name under which all hooks stand in the router. A hook's
+// methods are checked behind it, so that a wrong one is a 405 and no more.
+const anyMethod = "*"
+
+// Use puts a configuration into force, in one step.
+func (in *Intake) Use(c *rules.Config) {
+	h := &hooks{router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: c.Server.TrustedProxies}
+	for _, hook := range c.Set.Hooks() {
+		h.router.Handle(anyMethod, hook.Path, func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+			in.serve(w, r, h, hook, params)
+		})
+	}
+	in.hooks.Store(h)
+}
+
+// Stop makes the door answer 503 from now on.
+func (in *Intake) Stop() { in.stopping.Store(true) }
+
+// ServeHTTP looks the path up as it is: the router's own way of serving would
+// redirect //x and /x/, and a redirected POST arrives as a GET without a body.
+func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if in.stopping.Load() {
+		answerLater(w, "stopping")
+		return
+	}
+	handle, params := in.hooks.Load().lookup(r.URL)
+	if handle == nil {
+		answerError(w, http.StatusNotFound, "not found")
+		return
+	}
+	handle(w, r, params)
+}
+
+// lookup finds what answers a path, nil for nothing.
+func (h *hooks) lookup(u *url.URL) (httprouter.Handle, httprouter.Params) {
+	if !isPlain(u) {
+		return nil, nil
+	}
+	handle, params, _ := h.router.Lookup(anyMethod, u.Path)
+	return handle, params
+}
+
+// isPlain tells whether a path means what it says and nothing else. One with an
+// empty, . or .. part or an encoded slash is no hook's: what stands in front of
+// this server may read it in another way, and a script may take a part of it for
+// the name of a file.
+func isPlain(u *url.URL) bool {
+	if strings.Contains(strings.ToLower(u.RawPath), "%2f") {
+		return false
+	}
+	clean := path.Clean(u.Path)
+	return u.Path == clean || u.Path == clean+"/"
+}
+
+// serve is the straight line of a request.
+func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, params httprouter.Params) {
+	if !slices.Contains(hook.Methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
+		answerError(w, http.StatusMethodNotAllowed, "method not allowed")
+		return
+	}
+	req := &rules.Request{
+		Hook: hook.Path, Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery,
+		Params: paramMap(params), Header: r.Header, RemoteIP: h.proxies.client(r),
+	}
+	received := time.Now()
+	var err error
+	if req.Body, err = readBody(w, r, h.maxBody); err != nil {
+		in.reject(w, hook, req, received, err)
+		return
+	}
+	if err := hook.Verify(req, received); err != nil {
+		in.reject(w, hook, req, received, unproven{err})
+		return
+	}
+	decisions, actions, err := hook.Evaluate(req)
+	if err != nil {
+		in.reject(w, hook, req, received, err)
+		return
+	}
+	d := delivery(hook, req, received)
+	d.Decisions = decisions
+	d.Verdict, d.Reason = rules.VerdictOf(decisions)
+	if len(actions) == 0 {
+		in.store.Record(d)
+		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
+		return
+	}
+	in.accept(w, d, actions)
+}
+
+// accept answers 202 once everything is on disk, and only then.
+func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rules.Action) {
+	runs := make([]*runner.Run, len(actions))
+	for i, a := range actions {
+		runs[i] = &runner.Run{
+			Hook: d.Hook, Rule: a.Rule, Action: "run", State: runner.Queued,
+			QueuedAt: d.ReceivedAt, Event: d.Event, Command: a.Command,
+		}
+	}
+	// A sender that hangs up does not take back what it sent.
+	if err := in.store.Accept(context.Background(), d, runs); err != nil {
+		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
+		answerLater(w, "cannot be stored now")
+		return
+	}
+	in.queue.Enqueue(runs...)
+	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
+	answer(w, http.StatusAccepted, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+}
+
+func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.Delivery {
+	header, requested := hook.Mask(req)
+	d := &rules.Delivery{
+		Hook: hook.Path, ReceivedAt: received, Method: req.Method, Path: requested, Header: header,
+		Event: req.Event, EventID: req.ID, Size: int64(len(req.Body)), Body: req.Body,
+	}
+	if req.RemoteIP.IsValid() {
+		d.RemoteIP = req.RemoteIP.String()
+	}
+	return d
+}
+
+func paramMap(params httprouter.Params) map[string]string {
+	if len(params) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(params))
+	for _, p := range params {
+		m[p.Key] = p.Value
+	}
+	return m
+}

@@ -1,0 +1,51 @@
+package server
+
+import (
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+// A shownDelivery is a delivery together with its runs.
+type shownDelivery struct {
+	*rules.Delivery
+	Runs []shownRun `json:"runs"`
+}
+
+type shownRun struct {
+	ID    int64        `json:"id"`
+	Rule  string       `json:"rule"`
+	State runner.State `json:"state"`
+}
+
+// showDelivery makes of a delivery what is shown of it: times in UTC, lists that
+// are never null.
+func showDelivery(d *rules.Delivery, runs []*runner.Run) shownDelivery {
+	shown := *d
+	shown.ReceivedAt = d.ReceivedAt.UTC()
+	if shown.Decisions == nil {
+		shown.Decisions = []rules.Decision{}
+	}
+	list := make([]shownRun, len(runs))
+	for i, run := range runs {
+		list[i] = shownRun{run.ID, run.Rule, run.State}
+	}
+	return shownDelivery{&shown, list}
+}
+
+// showRun makes of a run what is shown of it: times in UTC.
+func showRun(r *runner.Run) *runner.Run {
+	shown := *r
+	shown.QueuedAt = r.QueuedAt.UTC()
+	shown.StartedAt, shown.FinishedAt = utc(r.StartedAt), utc(r.FinishedAt)
+	return &shown
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	in := t.UTC()
+	return &in
+}
