@@ -1,0 +1,167 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+// shownDelivery is a delivery as the API shows it.
+type shownDelivery struct {
+	rules.Delivery
+	Runs []struct {
+		ID    int64
+		Rule  string
+		State runner.State
+	}
+}
+
+func deliveriesCommand() *cobra.Command {
+	var c client
+	list := deliveriesListCommand(&c)
+	cmd := &cobra.Command{
+		Use:   "deliveries",
+		Short: "Show what arrived, and what was made of it",
+		Args:  exactly(0),
+		RunE:  list.RunE,
+	}
+	cmd.Flags().AddFlagSet(list.Flags())
+	addClientFlags(cmd, &c)
+	cmd.AddCommand(list, deliveriesShowCommand(&c))
+	return cmd
+}
+
+func deliveriesListCommand(c *client) *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, newest first",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q, err := l.query("verdict")
+			if err != nil {
+				return err
+			}
+			var raw json.RawMessage
+			if err := c.get(cmd.Context(), "/api/deliveries", q, &raw); err != nil {
+				return err
+			}
+			if l.json {
+				return printJSON(cmd.OutOrStdout(), raw)
+			}
+			var list []shownDelivery
+			if err := json.Unmarshal(raw, &list); err != nil {
+				return fmt.Errorf("read the server's answer: %w", err)
+			}
+			return table(cmd.OutOrStdout(), "ID RECEIVED HOOK EVENT VERDICT RUNS REASON", deliveryRows(list))
+		},
+	}
+	l.add(cmd, "verdict")
+	return cmd
+}
+
+func deliveryRows(list []shownDelivery) [][]string {
+	rows := make([][]string, len(list))
+	for i, d := range list {
+		var runs []string
+		for _, r := range d.Runs {
+			runs = append(runs, fmt.Sprintf("%d:%s", r.ID, r.State))
+		}
+		rows[i] = []string{strconv.FormatInt(d.ID, 10), local(d.ReceivedAt), d.Hook, d.Event,
+			string(d.Verdict), strings.Join(runs, " "), shorten(d.Reason, 60)}
+	}
+	return rows
+}
+
+func shorten(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}
+
+func deliveriesShowCommand(c *client) *cobra.Command {
+	var asJSON, body bool
+	cmd := &cobra.Command{
+		Use:   "show N",
+		Short: "Show one delivery: its verdict, its rules, its headers",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := id(args[0])
+			if err != nil {
+				return err
+			}
+			path := fmt.Sprintf("/api/deliveries/%d", n)
+			if body {
+				return c.copy(cmd, path+"/body")
+			}
+			var raw json.RawMessage
+			if err := c.get(cmd.Context(), path, nil, &raw); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), raw)
+			}
+			var d shownDelivery
+			if err := json.Unmarshal(raw, &d); err != nil {
+				return fmt.Errorf("read the server's answer: %w", err)
+			}
+			printDelivery(cmd.OutOrStdout(), d)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&body, "body", false, "print the body as it arrived, and nothing else")
+	return cmd
+}
+
+// copy prints what the server sends, byte for byte.
+func (c *client) copy(cmd *cobra.Command, path string) error {
+	body, err := c.open(cmd.Context(), "GET", path, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(cmd.OutOrStdout(), body)
+	return err
+}
+
+func printDelivery(w io.Writer, d shownDelivery) {
+	field(w, "delivery", strconv.FormatInt(d.ID, 10))
+	field(w, "hook", d.Hook)
+	field(w, "received", local(d.ReceivedAt))
+	field(w, "from", d.RemoteIP)
+	field(w, "request", d.Method+" "+d.Path)
+	field(w, "event", strings.TrimSpace(d.Event+"  "+d.EventID))
+	field(w, "body", counted(int(d.Size), "byte"))
+	field(w, "verdict", string(d.Verdict))
+	field(w, "reason", d.Reason)
+	for _, r := range d.Decisions {
+		field(w, "rule", fmt.Sprintf("%s: %s", r.Rule, outcomeOf(r)))
+	}
+	for _, r := range d.Runs {
+		field(w, "run", fmt.Sprintf("%d  %s  %s", r.ID, r.Rule, r.State))
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
+		field(w, "header", name+": "+strings.Join(d.Header[name], ", "))
+	}
+}
+
+func outcomeOf(d rules.Decision) string {
+	switch {
+	case d.Error != "":
+		return "could not be decided: " + d.Error
+	case d.Matched:
+		return "fired"
+	}
+	return "did not match"
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/systemd"
+)
+
+// A reloader reads the configuration again when asked to, and puts it into
+// force if nothing is wrong with it.
+type reloader struct {
+	options serveOptions
+	log     *slog.Logger
+	apply   func(*rules.Config) // cannot fail: all that can was done before
+
+	one    sync.Mutex // one reload at a time
+	config atomic.Pointer[rules.Config]
+	first  string // fingerprint of the configuration that the server began with
+}
+
+// current is the configuration in force.
+func (r *reloader) current() *rules.Config { return r.config.Load() }
+
+func (r *reloader) use(c *rules.Config) {
+	r.config.Store(c)
+	r.apply(c)
+}
+
+// begin puts the configuration into force that the server starts with.
+func (r *reloader) begin(c *rules.Config) {
+	r.use(c)
+	r.first = r.fingerprint() // now, and not when watch begins: a change in between counts
+}
+
+// reload says what came of it. With an error nothing has changed.
+func (r *reloader) reload() (string, error) {
+	r.one.Lock()
+	defer r.one.Unlock()
+	tell(r.log, systemd.Reloading())
+	defer func() { tell(r.log, systemd.Ready()) }()
+
+	config, err := r.options.load()
+	if err != nil {
+		r.log.Error("the configuration is broken; the old one stays in force", "error", err)
+		return "", err
+	}
+	old := r.current()
+	for _, name := range needRestart(old, config) {
+		r.log.Warn("changed, but counts only after a restart", "setting", name)
+	}
+	r.use(config)
+	r.log.Info("reloaded", "hooks", len(config.Set.Hooks()))
+	said := fmt.Sprintf("reloaded: %s", counted(len(config.Set.Hooks()), "hook"))
+	if names := needRestart(old, config); len(names) > 0 {
+		said += fmt.Sprintf("; %v changed, which counts only after a restart", names)
+	}
+	return said, nil
+}
+
+// needRestart lists the settings that were read when the doors were opened.
+func needRestart(old, new *rules.Config) []string {
+	var names []string
+	for name, same := range map[string]bool{
+		"server.listen":  old.Server.Listen == new.Server.Listen,
+		"server.console": old.Server.Console == new.Server.Console,
+		"state":          old.State == new.State,
+	} {
+		if !same {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// look is how often watch looks at the files. A change counts when the files
+// have been the same for one look, so that one that is being written is left to
+// be finished.
+const look = 250 * time.Millisecond
+
+// watch reloads when a file of the configuration changes. It looks at the names
+// again each time, instead of asking the kernel about what they once meant: so
+// it sees renames, swapped links and files that were away for a while, on every
+// file system.
+func (r *reloader) watch(ctx context.Context) {
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	inForce, last := r.first, r.first
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := r.fingerprint()
+		settled := now == last
+		last = now
+		if settled && now != inForce {
+			inForce = now
+			_, _ = r.reload() // logs what came of it
+		}
+	}
+}
+
+// fingerprint tells the files' present state from any other: which file a name
+// leads to, its size and when it was written.
+func (r *reloader) fingerprint() string {
+	var print []byte
+	for _, path := range append([]string{r.options.file}, r.current().Files...) {
+		info, err := os.Stat(path)
+		if err != nil {
+			print = fmt.Appendf(print, "%s: %v\n", path, err)
+			continue
+		}
+		print = fmt.Appendf(print, "%s: %v %v %v\n", path, fileID(info), info.Size(), info.ModTime().UnixNano())
+	}
+	return string(print)
+}
+
+// fileID tells a file from another one that has taken its name.
+func fileID(info os.FileInfo) any {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return [2]uint64{uint64(s.Dev), s.Ino}
+	}
+	return nil
+}

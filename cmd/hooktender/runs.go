@@ -1,0 +1,259 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktender/hooktender/runner"
+	"github.com/hooktender/hooktender/server"
+)
+
+func runsCommand() *cobra.Command {
+	var c client
+	list := runsListCommand(&c)
+	cmd := &cobra.Command{
+		Use:   "runs",
+		Short: "Show what ran, and what it printed",
+		Args:  exactly(0),
+		RunE:  list.RunE,
+	}
+	cmd.Flags().AddFlagSet(list.Flags())
+	addClientFlags(cmd, &c)
+	cmd.AddCommand(list, runsShowCommand(&c), runsLogsCommand(&c), runsCancelCommand(&c))
+	return cmd
+}
+
+func runsListCommand(c *client) *cobra.Command {
+	var l listing
+	var delivery int64
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List runs, newest first",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q, err := l.query("state")
+			if err != nil {
+				return err
+			}
+			if delivery > 0 {
+				q.Set("delivery", strconv.FormatInt(delivery, 10))
+			}
+			var raw json.RawMessage
+			if err := c.get(cmd.Context(), "/api/runs", q, &raw); err != nil {
+				return err
+			}
+			if l.json {
+				return printJSON(cmd.OutOrStdout(), raw)
+			}
+			var list []runner.Run
+			if err := json.Unmarshal(raw, &list); err != nil {
+				return fmt.Errorf("read the server's answer: %w", err)
+			}
+			return table(cmd.OutOrStdout(), "ID QUEUED HOOK RULE STATE TOOK DELIVERY ERROR", runRows(list))
+		},
+	}
+	l.add(cmd, "state")
+	cmd.Flags().Int64Var(&delivery, "delivery", 0, "only those of this delivery")
+	return cmd
+}
+
+func runRows(list []runner.Run) [][]string {
+	rows := make([][]string, len(list))
+	for i, r := range list {
+		rows[i] = []string{strconv.FormatInt(r.ID, 10), local(r.QueuedAt), r.Hook, r.Rule, string(r.State),
+			took(&r), strconv.FormatInt(r.Delivery, 10), shorten(r.Error, 60)}
+	}
+	return rows
+}
+
+func took(r *runner.Run) string {
+	if r.StartedAt == nil || r.FinishedAt == nil {
+		return ""
+	}
+	return r.FinishedAt.Sub(*r.StartedAt).Round(time.Millisecond).String()
+}
+
+func runsShowCommand(c *client) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show N",
+		Short: "Show one run: its command, its environment, how it ended",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := id(args[0])
+			if err != nil {
+				return err
+			}
+			var raw json.RawMessage
+			if err := c.get(cmd.Context(), fmt.Sprintf("/api/runs/%d", n), nil, &raw); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), raw)
+			}
+			var r runner.Run
+			if err := json.Unmarshal(raw, &r); err != nil {
+				return fmt.Errorf("read the server's answer: %w", err)
+			}
+			printRun(cmd.OutOrStdout(), &r)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printRun(w io.Writer, r *runner.Run) {
+	field(w, "run", strconv.FormatInt(r.ID, 10))
+	field(w, "hook", r.Hook)
+	field(w, "rule", r.Rule)
+	field(w, "delivery", strconv.FormatInt(r.Delivery, 10))
+	field(w, "state", string(r.State))
+	field(w, "error", r.Error)
+	field(w, "attempt", strconv.Itoa(r.Attempt))
+	if r.ExitCode != nil {
+		field(w, "exit code", strconv.Itoa(*r.ExitCode))
+	}
+	field(w, "signal", r.Signal)
+	field(w, "queued", local(r.QueuedAt))
+	if r.StartedAt != nil {
+		field(w, "started", local(*r.StartedAt))
+	}
+	field(w, "took", took(r))
+	printCommand(w, r)
+}
+
+func printCommand(w io.Writer, r *runner.Run) {
+	cmd := r.Command
+	if cmd == nil {
+		return
+	}
+	if cmd.Script != "" {
+		field(w, "shell", strings.Join(cmd.Shell, " "))
+		for line := range strings.Lines(cmd.Script) {
+			field(w, "script", strings.TrimRight(line, "\n"))
+		}
+	}
+	if len(cmd.Argv) > 0 {
+		var argv []string
+		for _, a := range cmd.Argv {
+			argv = append(argv, strconv.Quote(a.String()))
+		}
+		field(w, "command", strings.Join(argv, " "))
+	}
+	field(w, "folder", cmd.Dir)
+	for _, v := range cmd.Env {
+		field(w, "env", v.Name+"="+v.Value.String())
+	}
+}
+
+func runsLogsCommand(c *client) *cobra.Command {
+	var follow, asJSON, times bool
+	cmd := &cobra.Command{
+		Use:   "logs N",
+		Short: "Print what a run printed",
+		Long: `Logs prints the output of a run as it was, standard error to standard error. With
+-f it waits for more until the run has ended, and exits with 0 only if it succeeded.`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := id(args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.logs(cmd, n, follow, asJSON, times); err != nil || !follow {
+				return err
+			}
+			var r runner.Run
+			if err := c.get(cmd.Context(), fmt.Sprintf("/api/runs/%d", n), nil, &r); err != nil {
+				return err
+			}
+			if r.State != runner.Succeeded {
+				fmt.Fprintf(cmd.ErrOrStderr(), "run %d: %s: %s\n", r.ID, r.State, printable(r.Error))
+				return silent(exitNo)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "wait for more until the run has ended")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each piece, data in base64")
+	cmd.Flags().BoolVarP(&times, "times", "t", false, "put time and stream in front of each piece")
+	return cmd
+}
+
+// logs copies a run's output to where it belongs.
+func (c *client) logs(cmd *cobra.Command, run int64, follow, asJSON, times bool) error {
+	query := url.Values{}
+	if follow {
+		query.Set("follow", "1")
+	}
+	body, err := c.open(cmd.Context(), "GET", fmt.Sprintf("/api/runs/%d/output", run), query)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if asJSON {
+		_, err := io.Copy(cmd.OutOrStdout(), body)
+		return err
+	}
+	for decoder := json.NewDecoder(body); ; {
+		var line server.Line
+		switch err := decoder.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("the output breaks off: %w", err)
+		case line.Error != "":
+			return errors.New(line.Error)
+		}
+		if err := printLine(cmd, line, times); err != nil {
+			return err
+		}
+	}
+}
+
+func printLine(cmd *cobra.Command, line server.Line, times bool) error {
+	w := cmd.OutOrStdout()
+	switch line.Stream {
+	case runner.Stderr.String():
+		w = cmd.ErrOrStderr()
+	case runner.Gap.String():
+		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "\n[… %d bytes left out …]\n", line.Omitted)
+		return err
+	}
+	if times {
+		for text := range strings.Lines(string(line.Data)) {
+			fmt.Fprintf(w, "%s %s  %s\n", line.Time.Local().Format("15:04:05.000"), line.Stream, strings.TrimRight(text, "\n"))
+		}
+		return nil
+	}
+	_, err := w.Write(line.Data)
+	return err
+}
+
+func runsCancelCommand(c *client) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel N",
+		Short: "End a run: a queued one never starts, a running one gets TERM, its grace, KILL",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := id(args[0])
+			if err != nil {
+				return err
+			}
+			var said struct{}
+			if err := c.post(cmd.Context(), fmt.Sprintf("/api/runs/%d/cancel", n), &said); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "run %d is being canceled\n", n)
+			return nil
+		},
+	}
+}

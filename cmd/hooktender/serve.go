@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/rules/verify"
+	"github.com/hooktender/hooktender/runner"
+	"github.com/hooktender/hooktender/server"
+	"github.com/hooktender/hooktender/store"
+	"github.com/hooktender/hooktender/systemd"
+)
+
+// serveOptions are the flags of serve. They live as long as the process; what
+// they set, the file does not change any more.
+type serveOptions struct {
+	file      string
+	listen    string
+	console   string
+	state     string
+	watch     bool
+	logFormat string
+}
+
+func serveCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve [FILE|DIR]",
+		Short: "Run the server",
+		Long: `Serve answers webhooks as the configuration says (hooktender.yaml in the working
+folder if none is named). SIGHUP and "hooktender reload" read it again; a broken
+file changes nothing. SIGTERM ends the server: running scripts get TERM and their
+grace, and what was interrupted is queued again; a second SIGTERM does not wait.`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.file = fileOf(args)
+			log, err := newLogger(cmd.ErrOrStderr(), o.logFormat)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), o, log, func(*application) {})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.listen, "listen", "", "address of the public door (server.listen)")
+	flags.StringVar(&o.console, "console", "", `address of the private door, or "off" (server.console)`)
+	flags.StringVar(&o.state, "state", "", "folder of the database (state)")
+	flags.BoolVar(&o.watch, "watch", false, "reload when the configuration or a secret's file changes")
+	flags.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	return cmd
+}
+
+func newLogger(w io.Writer, format string) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil)), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format: %q is neither text nor json", format)}
+}
+
+// application is the running server, for those who start it from inside: the
+// demo and tests.
+type application struct {
+	doors  []*server.Door // the public one, the command line's, the private one if it is open
+	socket string
+	stop   context.CancelFunc
+}
+
+// serve is the wiring: each thing that starts registers at once how it stops,
+// and stopping runs that list backwards. It returns when ctx ends or a signal
+// comes, and everything is on disk.
+func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*application)) (err error) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	// A file size limit is an error of writing like a full disk, not the end.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGXFSZ)
+
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, config.State, log)
+	if err != nil {
+		return fmt.Errorf("open the state folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+
+	life, end := context.WithCancel(ctx)
+	defer end()
+	go runner.Reap(life, log)
+
+	reloader := &reloader{options: o, log: log}
+	run, err := runner.New(runner.Config{
+		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning,
+		Secret: func(ref rules.Reference) (verify.Secret, error) { return reloader.current().Set.Secret(ref) },
+		Log:    log,
+	})
+	if err != nil {
+		return err
+	}
+	intake := server.NewIntake(st, run, log)
+	reloader.apply = func(c *rules.Config) {
+		intake.Use(c)
+		run.SetMaxRunning(c.Server.MaxRunning)
+	}
+	reloader.begin(config)
+
+	api := server.NewAPI(st, run, reloader.reload)
+	doors, err := openDoors(config, intake, api, server.Health(st), log)
+	if err != nil {
+		return err
+	}
+	defer closeDoors(doors, intake)
+
+	if err := run.Recover(ctx); err != nil {
+		return err
+	}
+	failed := make(chan error, len(doors))
+	for _, d := range doors {
+		go func() { failed <- d.Serve() }()
+	}
+	if o.watch {
+		go reloader.watch(life)
+	}
+	log.Info("serving", "listen", doors[0].Address(), "console", consoleAddress(doors), "state", config.State, "hooks", len(config.Set.Hooks()))
+	tell(log, systemd.Ready())
+	ready(&application{doors: doors, socket: socketPath(config.State), stop: end})
+
+	err = await(life, signals, failed, reloader, log)
+	tell(log, systemd.Stopping())
+	intake.Stop()
+	stopRunner(run, signals, log)
+	log.Info("stopped")
+	return err
+}
+
+func consoleAddress(doors []*server.Door) string {
+	if len(doors) < 3 {
+		return "off"
+	}
+	return doors[2].Address()
+}
+
+// await returns when the server is to end: with nil for a wish, with the error
+// of a door that broke.
+func await(ctx context.Context, signals <-chan os.Signal, failed <-chan error, reloader *reloader, log *slog.Logger) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				log.Info("stopping; running scripts get their grace", "signal", s.String())
+				return nil
+			}
+			_, _ = reloader.reload() // logs what came of it
+		}
+	}
+}
+
+// stopRunner lets running scripts end; one more signal takes their grace away.
+func stopRunner(run *runner.Runner, signals <-chan os.Signal, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case s := <-signals:
+				if s != syscall.SIGHUP {
+					log.Warn("asked twice; killing the scripts that still run", "signal", s.String())
+					cancel()
+				}
+			}
+		}
+	}()
+	run.Stop(ctx)
+}
+
+// load reads the configuration with the flags on top.
+func (o serveOptions) load() (*rules.Config, error) {
+	config, err := loadConfig(o.file)
+	if err != nil {
+		return nil, err
+	}
+	if o.listen != "" {
+		config.Server.Listen = o.listen
+	}
+	if o.console != "" {
+		config.Server.Console = o.console
+	}
+	if o.state != "" {
+		if config.State, err = filepath.Abs(o.state); err != nil {
+			return nil, fmt.Errorf("--state: %w", err)
+		}
+	}
+	return config, nil
+}
+
+func socketPath(state string) string { return filepath.Join(state, "hooktender.sock") }
+
+// openDoors opens the public door, the socket for the command line and, unless
+// it is off, the private door. Either all are open or none.
+func openDoors(c *rules.Config, intake, api, health http.Handler, log *slog.Logger) (doors []*server.Door, err error) {
+	type plan struct {
+		name, setting, address string
+		mode                   os.FileMode
+		handler                http.Handler
+		limits                 server.Limits
+	}
+	plans := []plan{
+		{"public", "server.listen", c.Server.Listen, 0o660, intake, server.PublicLimits},
+		{"command line's", "state", "unix:" + socketPath(c.State), 0o600, api, server.PrivateLimits},
+	}
+	if c.Server.Console != "off" {
+		plans = append(plans, plan{"private", "server.console", c.Server.Console, 0o660, health, server.PrivateLimits})
+	}
+	for _, p := range plans {
+		d, err := server.Open(p.name, p.address, p.mode, p.handler, p.limits, log)
+		if err != nil {
+			for _, open := range doors {
+				open.Close(context.Background())
+			}
+			return nil, fmt.Errorf("%w (the setting is %s)", err, p.setting)
+		}
+		doors = append(doors, d)
+	}
+	return doors, nil
+}
+
+// closeWithin is how long requests under way may take when the server ends.
+const closeWithin = 5 * time.Second
+
+func closeDoors(doors []*server.Door, intake *server.Intake) {
+	intake.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	for i := len(doors) - 1; i >= 0; i-- {
+		doors[i].Close(ctx)
+	}
+}
+
+// tell notes that systemd could not be told, which harms nobody else.
+func tell(log *slog.Logger, err error) {
+	if err != nil {
+		log.Warn("systemd was not told", "error", err)
+	}
+}

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Checks the pushed commit out and restarts the website.
+set -eu
+: "${WEBSITE:=/srv/website}"
+
+# COMMIT comes from the payload: quoted everywhere, and looked at before use.
+case $COMMIT in
+  '' | *[!0-9a-f]*) echo "not a commit: $COMMIT" >&2; exit 1 ;;
+esac
+git -C "$WEBSITE" fetch --quiet origin
+git -C "$WEBSITE" checkout --quiet --detach "$COMMIT"
+echo "website is at $(git -C "$WEBSITE" log -1 --format='%h %s'), pushed by $AUTHOR"
+
+# A real one goes on: make build && sudo systemctl restart website
