@@ -238,3 +238,15 @@ func TestStateFolderOfSystem(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A single address is that address alone, whatever its family (threat 14).
+func TestPrefixes(t *testing.T) {
+	c := load(t, `
+server: {trusted_proxies: [10.0.0.1, "2001:db8::1", "::ffff:10.0.0.2", 10.1.2.3/8, fd00::/8]}
+hooks: {/a: {verify: none, rules: [{run: "true"}]}}
+`)
+	want := "[10.0.0.1/32 2001:db8::1/128 10.0.0.2/32 10.0.0.0/8 fd00::/8]"
+	if got := fmt.Sprint(c.Server.TrustedProxies); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -12,6 +12,9 @@ import (
 	"github.com/hooktender/hooktender/rules/verify"
 )
 
+// A Secret is a text that prints as <secret>.
+type Secret = verify.Secret
+
 // A Reference stands for a secret or a setting of the machine: "env:NAME",
 // "file:/absolute/path" or "credential:NAME". In the file it is written ${env:NAME}.
 type Reference string

@@ -88,6 +88,7 @@ func (n node) prefixes() []netip.Prefix {
 		s := e.plain()
 		p, err := netip.ParsePrefix(s)
 		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
+			addr = addr.Unmap() // ::ffff:10.0.0.1 is how some write 10.0.0.1
 			p, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
