@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,25 +36,28 @@ type attempt struct {
 	payload string // path of the file with the body
 	output  *recorder
 	seq     int           // of the last chunk stored
+	refused []byte        // what the store did not take of the next
 	stop    chan struct{} // closed when it has to end early
 
-	mu    sync.Mutex
-	cause cause
-	proc  *process // nil before and after
+	mu      sync.Mutex
+	cause   cause
+	settled bool // how it ended is known, and no cause is taken any more
 }
 
 func newAttempt(r *Runner, id int64) *attempt {
 	return &attempt{r: r, id: id, stop: make(chan struct{})}
 }
 
-// end asks the attempt to end. The first cause counts.
-func (a *attempt) end(c cause) {
+// end asks the attempt to end, and tells whether it is not too late for that.
+// The first cause counts.
+func (a *attempt) end(c cause) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.cause == none {
+	if a.cause == none && !a.settled {
 		a.cause = c
 		close(a.stop)
 	}
+	return !a.settled
 }
 
 func (a *attempt) endedBy() cause {
@@ -62,19 +66,13 @@ func (a *attempt) endedBy() cause {
 	return a.cause
 }
 
-// kill ends the processes at once.
-func (a *attempt) kill() {
+// settle fixes why the attempt ended. A script that is through when the server
+// stops, with its end still on the way to the disk, was not interrupted.
+func (a *attempt) settle() cause {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.proc != nil {
-		a.proc.kill(a.mark())
-	}
-}
-
-func (a *attempt) setProcess(p *process) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.proc = p
+	a.settled = true
+	return a.cause
 }
 
 // mark is in the environment of every process of the attempt and of no other.
@@ -82,16 +80,15 @@ func (a *attempt) mark() string { return payloadVar + "=" + a.payload }
 
 // execute sees the run through one attempt. run may be nil: then it is read.
 func (a *attempt) execute(run *Run) {
+	if a.endedBy() == interrupted {
+		return // it is queued on disk, and stays so
+	}
 	run, err := a.begin(run)
 	if err != nil {
-		a.r.Log.Error("the run stays queued until the server starts again", "run", a.id, "error", err)
+		a.r.Log.Error("the run cannot begin; if it is queued, the next start of the server takes it up", "run", a.id, "error", err)
 		return
 	}
-	defer os.Remove(a.payload)
-	var state *os.ProcessState
-	if a.endedBy() == none {
-		state, err = a.perform(run)
-	}
+	state, err := a.perform(run)
 	a.conclude(run, state, err)
 	a.finish(run)
 }
@@ -99,11 +96,8 @@ func (a *attempt) execute(run *Run) {
 // begin writes down that the attempt begins, before anything of it happens.
 func (a *attempt) begin(run *Run) (*Run, error) {
 	if run == nil {
-		err := a.r.persist("reading", a.id, func(ctx context.Context) (err error) {
-			run, err = a.r.Store.Run(ctx, a.id)
-			return err
-		})
-		if err != nil {
+		var err error
+		if run, err = a.read(); err != nil {
 			return nil, err
 		}
 	}
@@ -124,13 +118,36 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	return &begun, nil
 }
 
+func (a *attempt) read() (run *Run, err error) {
+	err = a.r.persist("reading", a.id, func(ctx context.Context) (err error) {
+		run, err = a.r.Store.Run(ctx, a.id)
+		return err
+	})
+	if err == nil && run.State != Queued {
+		err = fmt.Errorf("it is %s", run.State)
+	}
+	return run, err
+}
+
 func payloadPath(dir string, run *Run) string {
 	return filepath.Join(dir, fmt.Sprintf("%d-%d", run.ID, run.Attempt))
 }
 
-// perform starts the process and waits for its end. The error says why nothing
-// could be started.
+// perform runs the process to its end. The error says why nothing was started.
 func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
+	defer os.Remove(a.payload)
+	proc, err := a.spawn(run)
+	if err != nil {
+		return nil, err
+	}
+	a.r.Store.NoteProcess(a.id, identify(proc.pid))
+	stored := a.storeOutput()
+	defer stored()
+	return a.await(proc, run.Command), nil
+}
+
+// spawn starts the process, unless the attempt was asked to end before.
+func (a *attempt) spawn(run *Run) (*process, error) {
 	stdin, err := a.writePayload(run)
 	if err != nil {
 		return nil, err
@@ -144,27 +161,23 @@ func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.endedBy() != none {
+		return nil, errors.New("it was to end before it began")
+	}
 	if run.Command.NoStdin {
 		stdin = nil
 	}
-	proc, err := start(argv, env, run.Command.Dir, stdin, a.output.write)
-	if err != nil {
-		return nil, err
-	}
-	a.setProcess(proc)
-	defer a.setProcess(nil)
-	a.r.Store.NoteProcess(a.id, identify(proc.pid))
-
-	stored := a.storeOutput()
-	state := a.await(proc, run.Command)
-	stored()
-	return state, nil
+	return start(argv, env, run.Command.Dir, stdin, a.output.write)
 }
 
 // writePayload makes the private file with the body, and opens it for reading. A
-// full disk is no fault of the script's, so the run waits for it to pass.
+// full disk is no fault of the script's, so the run waits for it to pass, as long
+// as it is wanted; after that the file is nil.
 func (a *attempt) writePayload(run *Run) (f *os.File, err error) {
 	err = a.r.persist("the payload", a.id, func(ctx context.Context) error {
+		if a.endedBy() != none {
+			return nil
+		}
 		body, err := a.r.Store.Body(ctx, run.Delivery)
 		if err != nil {
 			return err
@@ -193,11 +206,13 @@ func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
 	case <-a.stop:
 		patience = a.terminate(p, time.Duration(c.Grace))
 	}
+	cause := a.settle()
 	select {
 	case <-p.eof:
 	case <-time.After(patience):
+	case <-a.r.killing.Done():
 	}
-	if a.endedBy() != none {
+	if cause != none {
 		p.kill(a.mark())
 	}
 	return p.release()
@@ -212,6 +227,7 @@ func (a *attempt) terminate(p *process, grace time.Duration) time.Duration {
 	case <-p.exited:
 		return max(grace-time.Since(begun), 0)
 	case <-time.After(grace):
+	case <-a.r.killing.Done():
 	}
 	p.kill(a.mark())
 	<-p.exited
@@ -219,7 +235,8 @@ func (a *attempt) terminate(p *process, grace time.Duration) time.Duration {
 }
 
 // storeOutput writes output to the store while the script runs, and returns the
-// function that ends it. What is left then is stored together with the end.
+// function that ends it. What is left then is stored together with the end, and
+// so is everything from the first piece on that the store did not take.
 func (a *attempt) storeOutput() (stop func()) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -236,7 +253,9 @@ func (a *attempt) storeOutput() (stop func()) {
 			case <-a.output.ready:
 			case <-time.After(flushAfter):
 			}
-			a.storeChunk()
+			if !a.storeChunk() {
+				return
+			}
 		}
 	}()
 	return func() { close(ended); <-done }
@@ -244,18 +263,20 @@ func (a *attempt) storeOutput() (stop func()) {
 
 // storeChunk appends what there is. While the disk takes nothing the output
 // gathers in the recorder, which is bounded.
-func (a *attempt) storeChunk() {
+func (a *attempt) storeChunk() bool {
 	data := a.output.take(false)
 	if len(data) == 0 {
-		return
+		return true
 	}
-	a.seq++
-	chunk := &Chunk{Run: a.id, Attempt: a.number, Seq: a.seq, Data: data}
+	chunk := &Chunk{Run: a.id, Attempt: a.number, Seq: a.seq + 1, Data: data}
 	err := a.r.persist("output", a.id, func(ctx context.Context) error { return a.r.Store.AppendOutput(ctx, chunk) })
 	if err != nil {
-		a.r.Log.Error("output is lost", "run", a.id, "bytes", len(data), "error", err)
+		a.refused = data
+		return false
 	}
+	a.seq++
 	a.r.hub.notify(a.id)
+	return true
 }
 
 // conclude fills in how the attempt ended.
@@ -268,9 +289,9 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 		}
 		run.Signal = signalName(state)
 	}
-	switch a.endedBy() {
+	switch a.settle() {
 	case interrupted:
-		interrupt(run)
+		interrupt(run, startErr == nil)
 		return
 	case timedOut:
 		run.State = TimedOut
@@ -297,10 +318,11 @@ func outcome(run *Run, startErr error) (State, string) {
 	return Failed, "ended in a way the system did not tell"
 }
 
-// interrupt says what becomes of a run that the server's end interrupted.
-func interrupt(run *Run) {
+// interrupt says what becomes of a run that the server's end interrupted. Where
+// nothing was started, nothing can happen twice.
+func interrupt(run *Run, started bool) {
 	run.Error = "interrupted: the server ended while it ran"
-	if run.Command.OnInterrupt == rules.Fail {
+	if started && run.Command.OnInterrupt == rules.Fail {
 		run.State = Failed
 		return
 	}
@@ -310,7 +332,7 @@ func interrupt(run *Run) {
 // finish writes the end and the last of the output in one step.
 func (a *attempt) finish(run *Run) {
 	var last *Chunk
-	if data := a.output.take(true); len(data) > 0 {
+	if data := append(a.refused, a.output.take(true)...); len(data) > 0 {
 		last = &Chunk{Run: run.ID, Attempt: run.Attempt, Seq: a.seq + 1, Data: data}
 	}
 	err := a.r.persist("the end", run.ID, func(ctx context.Context) error { return a.r.Store.Update(ctx, run, last) })

@@ -95,10 +95,10 @@ func (r *Runner) argv(c *rules.Command) ([]string, error) {
 // given, a path with a slash from its working folder.
 func lookPath(name, dir string, env []string) (string, error) {
 	if strings.ContainsRune(name, '/') {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
+		if filepath.IsAbs(name) {
+			return name, nil
 		}
-		return name, nil
+		return filepath.Abs(filepath.Join(dir, name)) // exec would take it from dir again
 	}
 	var path string
 	for _, e := range env {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 )
 
@@ -75,12 +76,15 @@ func (c Chunk) Segments() iter.Seq2[Segment, error] {
 
 func readSegment(b []byte) (s Segment, size int, err error) {
 	s.Stream = Stream(b[0])
+	if s.Stream < Stdout || s.Stream > Gap {
+		return s, 0, fmt.Errorf("is damaged: there is no %v", s.Stream)
+	}
 	micros, n := binary.Varint(b[1:])
 	if n <= 0 {
 		return s, 0, fmt.Errorf("is damaged: no time")
 	}
 	length, m := binary.Uvarint(b[1+n:])
-	if m <= 0 {
+	if m <= 0 || length > math.MaxInt64 {
 		return s, 0, fmt.Errorf("is damaged: no length")
 	}
 	s.Time = time.UnixMicro(micros).UTC()

@@ -42,13 +42,7 @@ func start(argv, env []string, dir string, stdin *os.File, sink func(Stream, []b
 	if err != nil {
 		return nil, err
 	}
-	spawning.RLock()
-	err = cmd.Start()
-	if err == nil {
-		p.pid = cmd.Process.Pid
-		known.add(p.pid)
-	}
-	spawning.RUnlock()
+	err = p.spawn()
 	closeAll(theirs)
 	if err != nil {
 		closeAll(p.pipes)
@@ -59,6 +53,17 @@ func start(argv, env []string, dir string, stdin *os.File, sink func(Stream, []b
 	p.exited = exited
 	go func() { p.awaitExit(); close(exited) }()
 	return p, nil
+}
+
+func (p *process) spawn() error {
+	spawning.RLock()
+	defer spawning.RUnlock()
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	p.pid = p.cmd.Process.Pid
+	known.add(p.pid)
+	return nil
 }
 
 // openPipes makes a pipe for each stream and returns the child's ends.
@@ -107,10 +112,11 @@ func readPipe(f *os.File, stream Stream, sink func(Stream, []byte, time.Time)) {
 // terminate asks the whole group to end.
 func (p *process) terminate() { _ = syscall.Kill(-p.pid, syscall.SIGTERM) }
 
-// kill ends the whole tree, also what has left the group.
+// kill ends the whole tree, also what has left the group. The tree comes first:
+// once a parent is dead, nothing tells whose child a process was.
 func (p *process) kill(mark string) {
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	killTree(p.pid, mark)
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 }
 
 // release ends what the leader left behind and collects it. To be called when
@@ -125,7 +131,6 @@ func (p *process) release() *os.ProcessState {
 	}
 	<-p.eof
 	p.collect()
-	known.remove(p.pid)
 	return p.cmd.ProcessState
 }
 
@@ -140,7 +145,12 @@ func explainStart(err error, path, dir string) error {
 	switch {
 	case errors.Is(err, syscall.E2BIG):
 		return fmt.Errorf("the arguments and variables are too long for the system (128 KiB each, about 2 MiB together); let the script read standard input or $%s instead: %w", payloadVar, err)
+	case errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("an argument holds a NUL byte, which no program can be given: %w", err)
 	case errors.Is(err, fs.ErrPermission):
+		if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+			return fmt.Errorf("%s is a folder, not a program: %w", path, err)
+		}
 		return fmt.Errorf("%s is not executable (chmod +x): %w", path, err)
 	case errors.Is(err, fs.ErrNotExist):
 		if _, statErr := os.Stat(path); statErr == nil {

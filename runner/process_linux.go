@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,16 +29,14 @@ func (p *process) awaitExit() {
 	}
 }
 
-// collect takes the leader's exit status, and then what of its group became our
-// child when its parent ended (see Reap).
+// collect takes the leader's exit status. It is unknown from just before that,
+// because a moment later its id can be another leader's; meanwhile the reaper
+// has to wait.
 func (p *process) collect() {
+	spawning.RLock()
+	defer spawning.RUnlock()
+	known.remove(p.pid)
 	_ = p.cmd.Wait() // an exit code that is not 0 is an error here; the state has it
-	for {
-		pid, err := unix.Wait4(-p.pid, nil, unix.WNOHANG, nil)
-		if err != nil || pid == 0 {
-			return // none left, or one that is not gone yet: the reaper gets it
-		}
-	}
 }
 
 // A proc is what /proc tells of one process.
@@ -47,7 +46,8 @@ type proc struct {
 	started                  string // in clock ticks since boot
 }
 
-// processes lists what runs. Those that end meanwhile are left out.
+// processes lists what runs next to this process. Those that end meanwhile are
+// left out.
 func processes() []proc {
 	names, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -56,7 +56,7 @@ func processes() []proc {
 	var list []proc
 	for _, name := range names {
 		if data, err := os.ReadFile(name); err == nil {
-			if p, ok := parseStat(string(data)); ok {
+			if p, ok := parseStat(string(data)); ok && p.pid != os.Getpid() {
 				list = append(list, p)
 			}
 		}
@@ -109,7 +109,7 @@ func tree(leader int, mark string) []int {
 	}
 	var pids []int
 	for pid, in := range member {
-		if in && pid != os.Getpid() && pid > 1 {
+		if in && pid > 1 {
 			pids = append(pids, pid)
 		}
 	}
@@ -118,7 +118,7 @@ func tree(leader int, mark string) []int {
 
 func carries(pid int, mark string) bool {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil || pid == os.Getpid() {
+	if err != nil {
 		return false
 	}
 	for variable := range bytes.SplitSeq(environ, []byte{0}) {
@@ -136,10 +136,8 @@ func killTree(leader int, mark string) {
 	for range rounds {
 		alive := false
 		for _, pid := range tree(leader, mark) {
-			if !isZombie(pid) {
-				alive = true
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			alive = alive || !isZombie(pid)
 		}
 		if !alive {
 			return
@@ -171,13 +169,13 @@ func identify(pid int) string {
 	return fmt.Sprintf("%s/%d/%s", bootID(), pid, p.started)
 }
 
-func bootID() string {
+var bootID = sync.OnceValue(func() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(id))
-}
+})
 
 // stillRuns returns the id of a process named by identify, 0 if it is gone.
 func stillRuns(process string) int {
@@ -186,7 +184,7 @@ func stillRuns(process string) int {
 		return 0
 	}
 	pid, err := strconv.Atoi(parts[1])
-	if err != nil || identify(pid) != process {
+	if err != nil || pid <= 1 || identify(pid) != process {
 		return 0
 	}
 	return pid
@@ -204,6 +202,7 @@ func Reap(ctx context.Context, log *slog.Logger) {
 	defer signal.Stop(died)
 	const atMost = time.Second // one look at /proc a second is cheap, one a child is not
 	for {
+		reapOrphans() // at first, what died before we listened
 		select {
 		case <-ctx.Done():
 			return
@@ -214,7 +213,6 @@ func Reap(ctx context.Context, log *slog.Logger) {
 			return
 		case <-time.After(atMost):
 		}
-		reapOrphans()
 	}
 }
 

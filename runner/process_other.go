@@ -13,7 +13,7 @@ import (
 // awaitExit returns when the leader has ended, and collects it.
 func (p *process) awaitExit() { _ = p.cmd.Wait() }
 
-func (p *process) collect() {}
+func (p *process) collect() { known.remove(p.pid) }
 
 func killTree(int, string) {}
 func identify(int) string  { return "" }

@@ -1,8 +1,10 @@
 package runner
 
-// inMemory is how many runs at the front of the queue keep what they execute in
-// memory. The others are read from the store when their turn comes, so that a
-// long queue costs a number a run.
+import "slices"
+
+// inMemory is how many queued runs keep what they execute in memory. The others
+// are read from the store when their turn comes, so that a long queue costs a
+// number a run.
 const inMemory = 1024
 
 // queue holds the runs that wait for a place, first in, first out. The zero
@@ -39,12 +41,23 @@ func (q *queue) pop() (id int64, run *Run, ok bool) {
 
 // remove takes a run out, wherever it stands.
 func (q *queue) remove(id int64) bool {
-	for i := range q.ids {
-		if q.ids[i] == id {
-			q.ids = append(q.ids[:i:i], q.ids[i+1:]...)
-			delete(q.loaded, id)
-			return true
-		}
+	i := slices.Index(q.ids, id)
+	if i < 0 {
+		return false
 	}
-	return false
+	q.ids = slices.Delete(q.ids, i, i+1)
+	delete(q.loaded, id)
+	return true
 }
+
+// insert puts a run back that was removed: ids grow with time, so they tell its
+// place.
+func (q *queue) insert(id int64) {
+	i := slices.IndexFunc(q.ids, func(other int64) bool { return other > id })
+	if i < 0 {
+		i = len(q.ids)
+	}
+	q.ids = slices.Insert(q.ids, i, id)
+}
+
+func (q *queue) has(id int64) bool { return slices.Contains(q.ids, id) }

@@ -7,7 +7,8 @@ import (
 
 const (
 	maxTail    = 256 << 10             // of an attempt that printed too much, so many bytes of the end are kept
-	maxSegment = 32 << 10              // longer pieces are cut
+	maxSegment = 32 << 10              // so much is read at once, and joined at most
+	segmentFee = 16                    // what a segment counts beyond its bytes, because telling its time and stream takes room, too
 	joinWithin = 5 * time.Millisecond  // pieces of a stream that follow so soon are one
 	flushAfter = 50 * time.Millisecond // output waits so long for more before it is stored
 	flushSize  = 64 << 10              // or until there is so much
@@ -20,10 +21,10 @@ const (
 type recorder struct {
 	mu      sync.Mutex
 	head    []Segment // not yet stored
-	pending int       // bytes in head
-	room    int64     // bytes that head may still take over the attempt's life
+	pending int       // size of head, with its fees
+	room    int64     // what head may still take over the attempt's life
 	tail    []Segment // the end of the output, once head has no room
-	inTail  int
+	inTail  int       // size of tail, with its fees
 	maxTail int
 	omitted int64
 	gapAt   time.Time // of the first byte left out
@@ -44,20 +45,31 @@ func newRecorder(limit int64) *recorder {
 func (r *recorder) write(stream Stream, p []byte, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fits := int(min(int64(len(p)), r.room))
+	fits := len(p)
+	if r.room < int64(fits+segmentFee) {
+		fits = max(int(r.room)-segmentFee, 0)
+	}
 	if fits > 0 {
-		r.head = join(r.head, Segment{Time: at, Stream: stream, Data: p[:fits]})
-		r.room -= int64(fits)
-		r.pending += fits
-		wake(r.more)
-		if r.pending >= flushSize {
-			wake(r.ready)
-		}
+		r.begin(Segment{Time: at, Stream: stream, Data: p[:fits]})
 	}
 	if rest := p[fits:]; len(rest) > 0 {
-		r.tail = join(r.tail, Segment{Time: at, Stream: stream, Data: rest})
-		r.inTail += len(rest)
+		r.room = 0 // for good: what follows comes after this
+		var size int
+		r.tail, size = join(r.tail, Segment{Time: at, Stream: stream, Data: rest})
+		r.inTail += size
 		r.trim()
+	}
+}
+
+// begin adds to the head.
+func (r *recorder) begin(s Segment) {
+	var size int
+	r.head, size = join(r.head, s)
+	r.room -= int64(size)
+	r.pending += size
+	wake(r.more)
+	if r.pending >= flushSize {
+		wake(r.ready)
 	}
 }
 
@@ -73,6 +85,7 @@ func (r *recorder) trim() {
 		r.inTail -= n
 		r.omitted += int64(n)
 		if len(first.Data) == 0 {
+			r.inTail -= segmentFee
 			r.tail[0] = Segment{}
 			r.tail = r.tail[1:]
 		}
@@ -80,17 +93,17 @@ func (r *recorder) trim() {
 }
 
 // join adds a copy of s to the list, to its last segment if that is the same
-// stream a moment ago.
-func join(list []Segment, s Segment) []Segment {
+// stream a moment ago, and tells by how much the list has grown.
+func join(list []Segment, s Segment) ([]Segment, int) {
 	if n := len(list); n > 0 {
 		last := &list[n-1]
 		if last.Stream == s.Stream && len(last.Data)+len(s.Data) <= maxSegment && s.Time.Sub(last.Time) < joinWithin {
 			last.Data = append(last.Data, s.Data...)
-			return list
+			return list, len(s.Data)
 		}
 	}
 	s.Data = append([]byte(nil), s.Data...)
-	return append(list, s)
+	return append(list, s), len(s.Data) + segmentFee
 }
 
 // take returns what is to be stored next, encoded, nil for nothing. At the end
@@ -98,16 +111,20 @@ func join(list []Segment, s Segment) []Segment {
 func (r *recorder) take(end bool) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	segments := r.head
+	segments, size := r.head, r.pending
 	r.head, r.pending = nil, 0
 	if end {
 		if r.omitted > 0 {
 			segments = append(segments, Segment{Time: r.gapAt, Stream: Gap, Omitted: r.omitted})
 		}
 		segments = append(segments, r.tail...)
+		size += r.inTail + segmentFee
 		r.tail, r.inTail, r.omitted = nil, 0, 0
 	}
-	var data []byte
+	if len(segments) == 0 {
+		return nil
+	}
+	data := make([]byte, 0, size)
 	for _, s := range segments {
 		data = appendSegment(data, s)
 	}

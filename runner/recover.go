@@ -34,6 +34,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 	for _, id := range queued {
 		r.queue.push(id, nil)
 	}
+	r.hub.notify(newcomers)
 	r.dispatch()
 	return nil
 }
@@ -46,7 +47,7 @@ func (r *Runner) recover(ctx context.Context, id int64) error {
 	killTree(stillRuns(run.Process), payloadVar+"="+payloadPath(r.Dir, run))
 	now := time.Now()
 	run.FinishedAt = &now
-	interrupt(run)
+	interrupt(run, true)
 	r.Log.Warn("run was interrupted", "run", id, "hook", run.Hook, "rule", run.Rule, "attempt", run.Attempt, "state", run.State)
 	return r.Store.Update(ctx, run, nil)
 }

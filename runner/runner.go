@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hooktender/hooktender/rules"
-	"github.com/hooktender/hooktender/rules/verify"
 )
 
 // Config is what a Runner needs. All fields are required.
@@ -21,7 +20,7 @@ type Config struct {
 	Dir        string // folder for what scripts read; private, made if missing, emptied at start
 	MaxRunning int    // attempts at once
 	// Secret reads a reference at the moment a process starts.
-	Secret func(rules.Reference) (verify.Secret, error)
+	Secret func(rules.Reference) (rules.Secret, error)
 	Log    *slog.Logger
 }
 
@@ -31,11 +30,16 @@ type Runner struct {
 	hub  hub
 	ends sync.WaitGroup // one for each attempt under way
 
-	mu       sync.Mutex
-	queue    queue
-	running  map[int64]*attempt
-	stopping chan struct{} // closed when nothing more may start
-	stopped  bool
+	// The two steps of stopping: nothing more starts and what runs gets TERM,
+	// then KILL without a grace.
+	stopping, killing context.Context
+	stop, kill        context.CancelFunc
+
+	cancels sync.Mutex // held while a run that is out of the queue is canceled in the store
+
+	mu      sync.Mutex
+	queue   queue
+	running map[int64]*attempt
 }
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
@@ -48,7 +52,10 @@ func New(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("find the folder for payloads: %w", err)
 	}
 	c.Dir = dir
-	return &Runner{Config: c, running: map[int64]*attempt{}, stopping: make(chan struct{})}, nil
+	r := &Runner{Config: c, running: map[int64]*attempt{}}
+	r.stopping, r.stop = context.WithCancel(context.Background())
+	r.killing, r.kill = context.WithCancel(context.Background())
+	return r, nil
 }
 
 // Enqueue takes runs that are stored as queued, in order. It never waits.
@@ -58,6 +65,7 @@ func (r *Runner) Enqueue(runs ...*Run) {
 	for _, run := range runs {
 		r.queue.push(run.ID, run)
 	}
+	r.hub.notify(newcomers)
 	r.dispatch()
 }
 
@@ -71,7 +79,7 @@ func (r *Runner) SetMaxRunning(n int) {
 
 // dispatch starts what the limits allow. The caller holds the lock.
 func (r *Runner) dispatch() {
-	for !r.stopped && len(r.running) < r.MaxRunning {
+	for r.stopping.Err() == nil && len(r.running) < r.MaxRunning {
 		id, run, ok := r.queue.pop()
 		if !ok {
 			return
@@ -108,96 +116,127 @@ var ErrNotActive = errors.New("the run has ended already")
 // such run and ErrNotActive if it is over.
 func (r *Runner) Cancel(ctx context.Context, id int64) error {
 	r.mu.Lock()
-	if a := r.running[id]; a != nil {
-		a.end(canceled)
-		r.mu.Unlock()
+	a, queued := r.running[id], r.queue.remove(id)
+	r.mu.Unlock()
+	if a != nil && a.end(canceled) {
 		return nil
 	}
-	queued := r.queue.remove(id)
-	r.mu.Unlock()
-
-	run, err := r.Store.Run(ctx, id)
+	r.cancels.Lock()
+	defer r.cancels.Unlock()
+	var err error
+	if queued {
+		err = r.cancelQueued(ctx, id)
+	} else {
+		err = r.notActive(ctx, id)
+	}
 	if err != nil {
 		return fmt.Errorf("cancel run %d: %w", id, err)
 	}
-	if !queued {
-		return fmt.Errorf("cancel run %d: %w; it is %s", id, ErrNotActive, run.State)
-	}
-	now := time.Now()
-	run.State, run.Error, run.FinishedAt = Canceled, "canceled before it began", &now
-	if err := r.Store.Update(ctx, run, nil); err != nil {
-		r.Enqueue(run)
-		return fmt.Errorf("cancel run %d: %w", id, err)
-	}
-	r.hub.notify(id)
 	return nil
 }
 
+// cancelQueued ends a run that was just taken out of the queue. Where that
+// cannot be written down, the run goes back to its place.
+func (r *Runner) cancelQueued(ctx context.Context, id int64) error {
+	// The wish stands when who had it hangs up; and a write that is given up
+	// may happen all the same, after the run went back to the queue.
+	ctx = context.WithoutCancel(ctx)
+	run, err := r.Store.Run(ctx, id)
+	if err == nil {
+		now := time.Now()
+		run.State, run.Error, run.FinishedAt = Canceled, "canceled before it began", &now
+		err = r.Store.Update(ctx, run, nil)
+	}
+	if err != nil {
+		r.requeue(id)
+		return err
+	}
+	r.hub.notify(id)
+	r.hub.notify(newcomers) // for who asked when it was in the queue no more
+	return nil
+}
+
+func (r *Runner) requeue(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue.insert(id)
+	r.dispatch()
+}
+
+// notActive says why a run that neither runs nor waits cannot be canceled.
+func (r *Runner) notActive(ctx context.Context, id int64) error {
+	run, err := r.Store.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !run.State.Ended() {
+		return fmt.Errorf("%w; that is not on disk yet", ErrNotActive)
+	}
+	return fmt.Errorf("%w; it is %s", ErrNotActive, run.State)
+}
+
+// newcomers stands in the hub for all runs that are not in the runner's hands,
+// so that looking at runs that are over leaves nothing behind there.
+const newcomers = 0
+
 // Changed returns a channel that is closed when something of the run has
 // changed: more output is stored, or it has another state. To miss nothing, take
-// the channel first and look at the store then.
-func (r *Runner) Changed(id int64) <-chan struct{} { return r.hub.changed(id) }
+// the channel first and look at the store then. It may close without a change.
+func (r *Runner) Changed(id int64) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[id] == nil && !r.queue.has(id) {
+		id = newcomers
+	}
+	return r.hub.changed(id)
+}
 
 // Stop ends the runner: nothing more is started, and what runs gets TERM, its
 // grace, then KILL; when ctx ends, KILL at once. What was interrupted is queued
 // again, or failed, as its rule says. Stop returns when all is written.
 func (r *Runner) Stop(ctx context.Context) {
+	defer context.AfterFunc(ctx, r.kill)()
 	r.mu.Lock()
-	if !r.stopped {
-		r.stopped = true
-		close(r.stopping)
-	}
+	r.stop()
 	for _, a := range r.running {
 		a.end(interrupted)
 	}
 	r.mu.Unlock()
-
-	done := make(chan struct{})
-	go func() { r.ends.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		r.killAll()
-		<-done
-	}
+	r.ends.Wait()
 }
 
-func (r *Runner) killAll() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, a := range r.running {
-		a.kill()
-	}
-}
+const (
+	firstRetry = 50 * time.Millisecond // each later one waits twice as long
+	lastRetry  = 2 * time.Second       // or at most this
+	giveUp     = 5 * time.Second       // so long a write may take once the runner stops
+)
 
 // persist calls a write of the store until it works: a full disk must not lose
-// what a script did. It gives up when the runner stops, at the latest after
-// giveUp, and then the next start finds the run as the disk last saw it.
+// what a script did. It gives up only when the runner stops, and then the next
+// start finds the run as the disk last saw it.
 func (r *Runner) persist(what string, run int64, write func(context.Context) error) error {
-	const giveUp = 5 * time.Second
-	ctx := context.Background()
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+	ctx, cancel := r.untilGiveUp()
+	defer cancel()
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		err := write(ctx)
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, fs.ErrNotExist) {
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		r.Log.Error("cannot write to the state folder; trying again", "what", what, "run", run, "in", wait, "error", err)
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s of run %d: %w", what, run, err)
+		}
+		r.Log.Error("the state folder does not work; trying again", "what", what, "run", run, "in", wait, "error", err)
 		select {
 		case <-time.After(wait):
-		case <-r.stopping:
-			if ctx == context.Background() {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, giveUp)
-				defer cancel()
-			}
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-				return fmt.Errorf("%s of run %d: %w", what, run, err)
-			}
+		case <-ctx.Done():
 		}
 	}
+}
+
+// untilGiveUp is a context that ends giveUp after the runner began to stop, or
+// after now if that is later.
+func (r *Runner) untilGiveUp() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	forget := context.AfterFunc(r.stopping, func() { time.AfterFunc(giveUp, cancel) })
+	return ctx, func() { forget(); cancel() }
 }

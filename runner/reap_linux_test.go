@@ -1,0 +1,98 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Threat 30.
+func TestReapLeavesNoZombies(t *testing.T) {
+	if elsewhere(t) {
+		reapDaemons(t)
+	}
+}
+
+func TestReapAsProcessOne(t *testing.T) {
+	unshare := []string{"unshare", "-Urpf", "--mount-proc"}
+	if !isChild(t) && exec.Command(unshare[0], append(unshare[1:], "true")...).Run() != nil {
+		t.Skip("this machine gives us no process id namespace")
+	}
+	if elsewhere(t, unshare...) {
+		if os.Getpid() != 1 {
+			t.Fatalf("we are process %d", os.Getpid())
+		}
+		reapDaemons(t)
+	}
+}
+
+// reapDaemons runs scripts that leave short-lived daemons behind.
+func reapDaemons(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var reaping sync.WaitGroup
+	reaping.Go(func() { Reap(ctx, slog.Default()) })
+	h := open(t, 4)
+	for range 20 {
+		h.start(sh(`(setsid sh -c "sleep 0.05; exit 3" &) ; (setsid sleep 0.01 &) ; echo x`))
+	}
+	h.store.await("the end of all", func() bool { return h.store.count(Succeeded) == 20 })
+	deadline := time.Now().Add(patience)
+	for n := 1; n > 0; time.Sleep(20 * time.Millisecond) {
+		if n = len(children()); n > 0 && time.Now().After(deadline) {
+			t.Fatalf("children are left: %+v", children())
+		}
+	}
+	cancel()
+	reaping.Wait()
+}
+
+func children() (list []proc) {
+	for _, p := range processes() {
+		if p.ppid == os.Getpid() {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// A reaper that never rests must not take the end of a script from its run.
+func TestReaperStealsNoExitStatus(t *testing.T) {
+	if !elsewhere(t) {
+		return
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	var reaping sync.WaitGroup
+	reaping.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				reapOrphans()
+			}
+		}
+	})
+	h := open(t, 8)
+	const n = 400
+	for i := range n {
+		h.start(sh(fmt.Sprintf(`(setsid true &); exit %d`, i%100)))
+	}
+	h.store.await("the end of all", func() bool { return h.store.count(Queued)+h.store.count(Running) == 0 })
+	close(done)
+	reaping.Wait()
+	for i := range n {
+		if run := h.store.get(int64(i + 1)); run.ExitCode == nil || *run.ExitCode != i%100 {
+			t.Errorf("run %d: %s %s", run.ID, run.State, run.Error)
+		}
+	}
+}
