@@ -78,6 +78,14 @@ var conditionCases = []struct {
 	{`1 < a.n < 9`, `{"a":{"n":30}}`, stays},
 	{`1 < len(a.l) <= 2`, `{"a":{"l":[1,2]}}`, fires},
 
+	// What stands beside !, && and || must be true or false.
+	{`!deleted && (created || false)`, `{"deleted":false,"created":true}`, fires},
+	{`!deleted`, `{}`, fails},
+	{`not deleted`, `{"deleted":0}`, fails},
+	{`created && true`, `{"created":"yes"}`, fails},
+	{`(created ?? false) || true`, `{}`, fires},
+	{`false && deleted`, `{}`, stays},
+
 	// A function is one only where it is called.
 	{`len == 3 && len(list) == 2`, `{"len":3,"list":[1,2]}`, fires},
 	{`count.x == 1 && count(list, # > 1) == 1`, `{"count":{"x":1},"list":[1,2]}`, fires},
@@ -164,6 +172,9 @@ func TestConditionErrors(t *testing.T) {
 		`head_commit.message contains "x"`:   `head_commit.message is missing, and contains needs a text; (head_commit.message ?? "") stands for an empty one`,
 		`request.headers["X-A"] matches "x"`: `request.headers.X-A is missing, and matches needs a text`,
 		`list[n] matches "x"`:                `list[n] is missing`,
+		`!deleted`:                           `deleted is missing, and ! needs true or false; (deleted ?? false) stands for false`,
+		`n == 5 && a.ok`:                     `a.ok is missing, and && needs true or false`,
+		`list or found`:                      `list is a list, and or needs true or false`,
 		`ref`:                                `gives the text "main", and a condition must give true or false`,
 		`ref.name == 1`:                      `the text "main" has no field name`,
 		`list.name == 1`:                     `a list's element needs a number, not the text "name"`,

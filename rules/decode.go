@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -176,7 +177,7 @@ func (n node) list() []node {
 // problemIn notes a mistake inside the node's text, at its place in the file.
 func (n node) problemIn(err error) {
 	line, col := n.Line, n.Column
-	if at, ok := err.(*expressionError); ok {
+	if at, ok := errors.AsType[*expressionError](err); ok {
 		line, col = n.file.position(n.Node, at.line, at.col)
 	}
 	n.problemAt(line, col, "%v", err)

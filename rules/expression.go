@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -42,6 +43,7 @@ func compileExpression(source string) (*expression, error) {
 		expr.Env(environment{}),
 		expr.Function(getFunc, get),
 		expr.Function(textFunc, text),
+		expr.Function(boolFunc, boolean),
 		expr.Function("fromJSON", fromJSON, new(func(string) any)),
 		expr.Patch(scan),
 		expr.Patch(rewrite),
@@ -68,7 +70,11 @@ func locate(source string, err error) error {
 		return &expressionError{line: 1, msg: err.Error()}
 	}
 	at.Bind(file.NewSource(source))
-	return &expressionError{line: max(at.Line, 1), col: at.Column, msg: at.Message}
+	msg := at.Message
+	if strings.Contains(msg, `Operator("=")`) {
+		msg += "; a comparison is written =="
+	}
+	return &expressionError{line: max(at.Line, 1), col: at.Column, msg: msg}
 }
 
 // eval returns the expression's value. The error says what could not be done,

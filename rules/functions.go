@@ -14,6 +14,7 @@ import (
 const (
 	getFunc  = "$get"
 	textFunc = "$text"
+	boolFunc = "$bool"
 )
 
 // functionNames are the functions that an expression may call.
@@ -105,6 +106,18 @@ func fromJSON(params ...any) (any, error) {
 		return nil, fmt.Errorf("fromJSON needs a text, not %s", describe(params[0]))
 	}
 	return readJSON([]byte(s), everything)
+}
+
+// boolean guards the operands of !, && and ||: boolean(value, operator, source) is
+// the value if it is true or false.
+func boolean(params ...any) (any, error) {
+	switch v := params[0].(type) {
+	case bool:
+		return v, nil
+	case nil:
+		return nil, fmt.Errorf("%s is missing, and %s needs true or false; (%s ?? false) stands for false", params[2], params[1], params[2])
+	}
+	return nil, fmt.Errorf("%s is %s, and %s needs true or false", params[2], describe(params[0]), params[1])
 }
 
 // describe names a value for an error message, without showing much of it.

@@ -74,7 +74,7 @@ func StateFolder(path string) (string, error) {
 		return "", err
 	}
 	for _, s := range top.sources {
-		if s.root == nil {
+		if s.root == nil && !top.collectState(s) {
 			return "", top.d.problems
 		}
 	}
@@ -140,6 +140,22 @@ func (t *topLevel) collect(n node) {
 		return setting{name, func(n node) { t.settings[name] = append(t.settings[name], n) }}
 	}
 	n.mapping(keep("server"), keep("state"), keep("defaults"), keep("hooks"))
+}
+
+// collectState looks for the state folder in a file that is no YAML as a whole:
+// whoever broke it wants to ask the running server all the more.
+func (t *topLevel) collectState(s *source) (found bool) {
+	for i, line := range s.lines {
+		var document yaml.Node
+		if !strings.HasPrefix(line, "state:") || yaml.Unmarshal([]byte(line), &document) != nil {
+			continue
+		}
+		pair := document.Content[0].Content
+		pair[1].Line = i + 1
+		t.settings["state"] = append(t.settings["state"], node{Node: pair[1], d: t.d, file: s, where: "state"})
+		return true
+	}
+	return false
 }
 
 // single reads a setting that may stand in one of the files only.

@@ -219,6 +219,8 @@ func TestStateFolder(t *testing.T) {
 		{"its own mistake matters", "state: [/x]", ""},
 		{"its own reference is missing", "state: /var/${env:NO_SUCH_VARIABLE}", ""},
 		{"not YAML", "state: [", ""},
+		{"broken elsewhere", "hooks:\n\t/a: x\nstate: /x # here\n", "/x"},
+		{"broken, and none", "hooks:\n\t/a: x\n", ""},
 		{"empty", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // checkPath tells whether a hook's path can be served: it begins with a slash,
@@ -32,6 +33,10 @@ func checkSegment(segment string, last bool, names map[string]bool) error {
 		return errors.New("the path has a . or .. part, which no request will match")
 	case strings.ContainsAny(segment, "?#%"):
 		return errors.New("the path is written without query, fragment and %-escapes")
+	case strings.ContainsAny(segment, "{}"):
+		return fmt.Errorf("%q: a parameter is written with a colon, as in /deploy/:service", segment)
+	case strings.ContainsFunc(segment, unicode.IsSpace):
+		return fmt.Errorf("%q: a path has no blanks", segment)
 	case strings.HasPrefix(segment, "*") && !last:
 		return fmt.Errorf("%s takes all that is left, so it can only stand at the end", segment)
 	case !strings.HasPrefix(segment, ":") && !strings.HasPrefix(segment, "*"):

@@ -50,9 +50,20 @@ func (ps Problems) sort() {
 	})
 }
 
+// synonyms are words that other tools have for our settings.
+var synonyms = map[string]string{
+	"if": "when", "on": "when", "condition": "when", "trigger-rule": "when",
+	"command": "run", "script": "run", "exec": "run", "execute-command": "run",
+	"cwd": "dir", "workdir": "dir", "working_directory": "dir", "command-working-directory": "dir",
+	"environment": "env", "secret": "verify", "auth": "verify", "id": "name", "method": "methods",
+}
+
 // didYouMean suggests the known name nearest to a misspelt one.
 func didYouMean(name string, known []string) string {
 	known = slices.Sorted(slices.Values(known)) // the same advice each time
+	if ours := synonyms[name]; slices.Contains(known, ours) {
+		return fmt.Sprintf("; did you mean %q?", ours)
+	}
 	best, distance := "", (len(name)+2)/3+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {

@@ -41,6 +41,9 @@ type rewriter struct {
 // which fails open behind a not.
 var textOperators = []string{"matches", "contains", "startsWith", "endsWith"}
 
+// logicOperators need true or false. expr would say so in Go's words.
+var logicOperators = []string{"&&", "and", "||", "or"}
+
 // Visit may come to a node twice: 1 < n < 9 is parsed as 1 < n && n < 9 with one
 // node for both n.
 func (r *rewriter) Visit(node *ast.Node) {
@@ -65,6 +68,14 @@ func (r *rewriter) visit(node *ast.Node) {
 		if slices.Contains(textOperators, n.Operator) {
 			r.requireText(&n.Left, n.Operator)
 			r.requireText(&n.Right, n.Operator)
+		}
+		if slices.Contains(logicOperators, n.Operator) {
+			r.requireBool(&n.Left, n.Operator)
+			r.requireBool(&n.Right, n.Operator)
+		}
+	case *ast.UnaryNode:
+		if n.Operator == "!" || n.Operator == "not" {
+			r.requireBool(&n.Node, n.Operator)
 		}
 	}
 }
@@ -114,8 +125,22 @@ func (r *rewriter) requireText(node *ast.Node, operator string) {
 	if _, constant := (*node).(*ast.StringNode); constant {
 		return
 	}
+	r.guard(node, textFunc, operator)
+}
+
+// requireBool guards a field of the payload. Everything else that stands as an
+// operand is typed by expr itself.
+func (r *rewriter) requireBool(node *ast.Node, operator string) {
+	if call, ok := (*node).(*ast.CallNode); ok && isGet(call) {
+		r.guard(node, boolFunc, operator)
+	}
+}
+
+// guard puts a function around an operand that lets through only what the
+// operator takes.
+func (r *rewriter) guard(node *ast.Node, function, operator string) {
 	call := &ast.CallNode{
-		Callee: &ast.IdentifierNode{Value: textFunc},
+		Callee: &ast.IdentifierNode{Value: function},
 		Arguments: []ast.Node{*node, &ast.StringNode{Value: operator},
 			&ast.StringNode{Value: sourceOf(*node)}},
 	}

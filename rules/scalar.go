@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,8 +19,12 @@ import (
 // the system.
 func (n node) scalar() (string, bool) {
 	switch {
+	case isUnquotedValue(n.Node):
+		n.problem("a value that begins with {{ needs quotes around it: \"{{ … }}\"")
 	case n.Kind != yaml.ScalarNode:
 		n.problem("%s, but it must be a single value", kindOf(n.Node))
+	case isTag(n.Tag):
+		n.problem("YAML takes %s for a tag; put quotes around the whole value", n.Tag)
 	case n.Tag == "!!null" || n.Value == "":
 		n.problem("is empty")
 	case strings.ContainsRune(n.Value, 0):
@@ -28,6 +34,16 @@ func (n node) scalar() (string, bool) {
 	}
 	return "", false
 }
+
+// isUnquotedValue tells that YAML has read {{ x }} as a mapping whose key is a
+// mapping.
+func isUnquotedValue(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode
+}
+
+// isTag tells !deleted, which is YAML's own and probably not meant, from the
+// tags that every value has.
+func isTag(tag string) bool { return strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") }
 
 // one reads a text that must be one of a few.
 func (n node) one(of ...string) string {
@@ -128,10 +144,18 @@ func (n node) plain() string {
 	return b.String()
 }
 
+// shellVariable is a secret as a shell would write it, which would make the name
+// of the variable the secret.
+var shellVariable = regexp.MustCompile(`^\$[A-Za-z_][A-Za-z0-9_]*$`)
+
 // secret reads a secret, mostly a reference. An empty one is a problem.
 func (n node) secret() verify.Secret {
 	if n.Kind == yaml.ScalarNode && (n.Tag == "!!null" || n.Value == "") {
 		n.problem("the secret is empty; an empty secret would let everything in")
+		return ""
+	}
+	if shellVariable.MatchString(n.Value) {
+		n.problem("%s is not read as a variable here; write ${env:%s}", n.Value, strings.Trim(n.Value, "${}"))
 		return ""
 	}
 	return verify.Secret(n.plain())
@@ -172,6 +196,10 @@ func (n node) condition() *expression {
 		return nil
 	}
 	compiled, err := compileExpression(s)
+	if err != nil && n.LineComment != "" && n.Style == 0 {
+		n.problemIn(fmt.Errorf("%w; YAML takes %q for a comment: put quotes around the whole condition", err, n.LineComment))
+		return nil
+	}
 	if err != nil {
 		n.problemIn(err)
 		return nil

@@ -176,7 +176,11 @@ func setEnv(env []envSetting, e envSetting) []envSetting {
 // a list that says all, as in [bash, -euo, pipefail, -c].
 func (n node) shell() []string {
 	if n.Kind != yaml.SequenceNode {
-		return []string{n.plain(), "-c"}
+		name := n.plain()
+		if strings.ContainsAny(name, " \t") {
+			n.problem("%q: a shell with options is a list, as in [bash, -euo, pipefail, -c]", name)
+		}
+		return []string{name, "-c"}
 	}
 	var argv []string
 	for _, e := range n.list() {

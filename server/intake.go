@@ -37,7 +37,7 @@ type Intake struct {
 	store    IntakeStore
 	queue    Queue
 	log      *slog.Logger
-	refusals throttle
+	warnings throttle
 	hooks    atomic.Pointer[hooks]
 	stopping atomic.Bool
 }
@@ -83,6 +83,7 @@ func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	handle, params := in.hooks.Load().lookup(r.URL)
 	if handle == nil {
+		in.warn("no such hook", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr)
 		answerError(w, http.StatusNotFound, "not found")
 		return
 	}
@@ -113,6 +114,7 @@ func isPlain(u *url.URL) bool {
 // serve is the straight line of a request.
 func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, params httprouter.Params) {
 	if !slices.Contains(hook.Methods, r.Method) {
+		in.warn("the hook does not take this method", "hook", hook.Path, "method", r.Method, "takes", hook.Methods)
 		w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
 		answerError(w, http.StatusMethodNotAllowed, "method not allowed")
 		return
@@ -141,6 +143,9 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
 		in.store.Record(d)
+		if d.Verdict == rules.Failed {
+			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "reason", d.Reason)
+		}
 		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
 		return
 	}

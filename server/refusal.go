@@ -3,7 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/hooktender/hooktender/rules"
@@ -19,9 +19,7 @@ func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Req
 	d := delivery(hook, req, received)
 	d.Verdict, d.Reason = rules.Rejected, cause.Error()
 	in.store.Record(d)
-	if more, ok := in.refusals.pass(received); ok {
-		in.log.Warn("request rejected", "delivery", d.ID, "hook", d.Hook, "remote_ip", d.RemoteIP, "reason", d.Reason, "more", more)
-	}
+	in.warn("request rejected", "delivery", d.ID, "hook", d.Hook, "remote_ip", d.RemoteIP, "reason", d.Reason)
 	if _, unread := errors.AsType[*unreadError](cause); unread {
 		w.Header().Set("Connection", "close") // what is left of the body is not read
 	}
@@ -46,24 +44,43 @@ func rejection(cause error) (status int, msg string) {
 	return http.StatusBadRequest, "bad request"
 }
 
-const logEvery = time.Second
+// warn puts into the log what a stranger may have caused, and says how much of
+// that was held back before.
+func (in *Intake) warn(msg string, args ...any) {
+	held, ok := in.warnings.pass(time.Now())
+	if !ok {
+		return
+	}
+	if held > 0 {
+		args = append(args, "held_back_before", held)
+	}
+	in.log.Warn(msg, args...)
+}
 
-// throttle lets one message a second into the log, so that strangers cannot
+// logAtMost is how many warnings a second go into the log.
+const logAtMost = 20
+
+// throttle lets a few messages a second into the log, so that strangers cannot
 // fill the disk with it. Each rejected request is among the deliveries anyway.
 type throttle struct {
-	next atomic.Int64 // unix nanoseconds
-	held atomic.Int64
+	mu     sync.Mutex
+	second int64 // in which passed counts
+	passed int
+	held   int
 }
 
 // pass tells whether to log now, and how many were held back since the last.
-func (t *throttle) pass(now time.Time) (more int64, ok bool) {
-	next := t.next.Load()
-	wait := time.Duration(next - now.UnixNano())
-	// A longer wait than the longest there is means that the clock was set back.
-	due := wait <= 0 || wait > logEvery
-	if !due || !t.next.CompareAndSwap(next, now.Add(logEvery).UnixNano()) {
-		t.held.Add(1)
+func (t *throttle) pass(now time.Time) (held int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if second := now.Unix(); second != t.second {
+		t.second, t.passed = second, 0
+	}
+	if t.passed == logAtMost {
+		t.held++
 		return 0, false
 	}
-	return t.held.Swap(0), true
+	t.passed++
+	held, t.held = t.held, 0
+	return held, true
 }
