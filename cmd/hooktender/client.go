@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -102,6 +103,9 @@ func (c *client) open(ctx context.Context, method, path string, query url.Values
 		var urlErr *url.Error
 		if errors.As(err, &urlErr) {
 			err = urlErr.Err
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, unreachableError{fmt.Errorf("you may not use %s: %w; do it as the server's user, with sudo -u", c.socket, err)}
 		}
 		return nil, unreachableError{fmt.Errorf("the server cannot be reached at %s: %w; is it running?", c.socket, err)}
 	}

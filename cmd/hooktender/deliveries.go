@@ -76,8 +76,12 @@ func deliveryRows(list []shownDelivery) [][]string {
 		for _, r := range d.Runs {
 			runs = append(runs, fmt.Sprintf("%d:%s", r.ID, r.State))
 		}
+		const inARow = 3
+		if more := len(runs) - inARow; more > 0 {
+			runs = append(runs[:inARow], fmt.Sprintf("and %d more", more))
+		}
 		rows[i] = []string{strconv.FormatInt(d.ID, 10), local(d.ReceivedAt), d.Hook, d.Event,
-			string(d.Verdict), strings.Join(runs, " "), shorten(d.Reason, 60)}
+			string(d.Verdict), strings.Join(runs, " "), shorten(d.Reason, 80)}
 	}
 	return rows
 }

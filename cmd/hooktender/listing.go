@@ -28,7 +28,7 @@ func (l *listing) add(cmd *cobra.Command, word string) {
 	flags.BoolVar(&l.json, "json", false, "print JSON")
 	flags.StringVar(&l.hook, "hook", "", "only this hook, as in /github/website")
 	flags.StringVar(&l.words, word, "", "only this "+word+"; several with commas")
-	flags.StringVar(&l.since, "since", "", "only from then on: 2h, 3d, or 2006-01-02T15:04:05Z")
+	flags.StringVar(&l.since, "since", "", "only from then on: 2h, 3d, 2006-01-02, or \"2006-01-02 15:04:05\"")
 	flags.IntVar(&l.limit, "limit", 50, "at most so many, newest first")
 }
 
@@ -50,10 +50,13 @@ func (l *listing) query(word string) (url.Values, error) {
 	return q, nil
 }
 
-// parseSince reads a time, or how long ago it was.
+// parseSince reads a time, in the forms that we print and without a zone for
+// here, or how long ago it was.
 func parseSince(s string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
 	}
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
@@ -62,7 +65,7 @@ func parseSince(s string) (time.Time, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--since: %q is neither a time like 2006-01-02T15:04:05Z nor a duration like 2h or 3d", s)
+		return time.Time{}, fmt.Errorf("--since: %q is neither a time like \"2006-01-02 15:04:05\" nor a duration like 2h or 3d", s)
 	}
 	return time.Now().Add(-d), nil
 }
@@ -110,7 +113,7 @@ func field(w io.Writer, name, value string) {
 }
 
 // local shows a time to a person where they are.
-func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func local(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 func id(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)

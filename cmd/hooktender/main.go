@@ -46,6 +46,7 @@ func rootCommand() *cobra.Command {
 		Short:         "Receives webhooks, checks that they are genuine, decides by rules, and runs scripts",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       versionText(),
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
 func reloadCommand() *cobra.Command {
@@ -17,7 +20,13 @@ is printed, and the exit code is 1.`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var said struct{ Message string }
-			if err := c.post(cmd.Context(), "/api/reload", &said); err != nil {
+			err := c.post(cmd.Context(), "/api/reload", &said)
+			if problems := (rules.Problems)(nil); errors.As(err, &problems) {
+				fmt.Fprintln(cmd.ErrOrStderr(), problems)
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s; the server goes on with the old configuration\n", counted(len(problems), "problem"))
+				return silent(exitNo)
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), said.Message)

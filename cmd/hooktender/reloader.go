@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,7 +25,8 @@ type reloader struct {
 
 	one    sync.Mutex // one reload at a time
 	config atomic.Pointer[rules.Config]
-	first  string // fingerprint of the configuration that the server began with
+	began  *rules.Config // what the server began with, whose doors are open
+	first  string        // its fingerprint
 }
 
 // current is the configuration in force.
@@ -38,6 +40,7 @@ func (r *reloader) use(c *rules.Config) {
 // begin puts the configuration into force that the server starts with.
 func (r *reloader) begin(c *rules.Config) {
 	r.use(c)
+	r.began = c
 	r.first = r.fingerprint() // now, and not when watch begins: a change in between counts
 }
 
@@ -53,26 +56,26 @@ func (r *reloader) reload() (string, error) {
 		r.log.Error("the configuration is broken; the old one stays in force", "error", err)
 		return "", err
 	}
-	old := r.current()
-	for _, name := range needRestart(old, config) {
+	r.use(config)
+	waiting := needRestart(r.began, config)
+	for _, name := range waiting {
 		r.log.Warn("changed, but counts only after a restart", "setting", name)
 	}
-	r.use(config)
 	r.log.Info("reloaded", "hooks", len(config.Set.Hooks()))
 	said := fmt.Sprintf("reloaded: %s", counted(len(config.Set.Hooks()), "hook"))
-	if names := needRestart(old, config); len(names) > 0 {
-		said += fmt.Sprintf("; %v changed, which counts only after a restart", names)
+	if len(waiting) > 0 {
+		said += fmt.Sprintf("; %s changed, which counts only after a restart", strings.Join(waiting, ", "))
 	}
 	return said, nil
 }
 
 // needRestart lists the settings that were read when the doors were opened.
-func needRestart(old, new *rules.Config) []string {
+func needRestart(began, now *rules.Config) []string {
 	var names []string
 	for name, same := range map[string]bool{
-		"server.listen":  old.Server.Listen == new.Server.Listen,
-		"server.console": old.Server.Console == new.Server.Console,
-		"state":          old.State == new.State,
+		"server.listen":  began.Server.Listen == now.Server.Listen,
+		"server.console": began.Server.Console == now.Server.Console,
+		"state":          began.State == now.State,
 	} {
 		if !same {
 			names = append(names, name)

@@ -203,6 +203,7 @@ func (c *client) logs(cmd *cobra.Command, run int64, follow, asJSON, times bool)
 		_, err := io.Copy(cmd.OutOrStdout(), body)
 		return err
 	}
+	attempt := 1
 	for decoder := json.NewDecoder(body); ; {
 		var line server.Line
 		switch err := decoder.Decode(&line); {
@@ -212,6 +213,10 @@ func (c *client) logs(cmd *cobra.Command, run int64, follow, asJSON, times bool)
 			return fmt.Errorf("the output breaks off: %w", err)
 		case line.Error != "":
 			return errors.New(line.Error)
+		}
+		if line.Attempt > attempt {
+			attempt = line.Attempt
+			fmt.Fprintf(cmd.ErrOrStderr(), "[attempt %d]\n", attempt)
 		}
 		if err := printLine(cmd, line, times); err != nil {
 			return err

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktender/hooktender/rules"
-	"github.com/hooktender/hooktender/rules/verify"
 	"github.com/hooktender/hooktender/runner"
 	"github.com/hooktender/hooktender/server"
 	"github.com/hooktender/hooktender/store"
@@ -107,7 +106,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	reloader := &reloader{options: o, log: log}
 	run, err := runner.New(runner.Config{
 		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning,
-		Secret: func(ref rules.Reference) (verify.Secret, error) { return reloader.current().Set.Secret(ref) },
+		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
 		Log:    log,
 	})
 	if err != nil {
