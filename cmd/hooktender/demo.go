@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -58,15 +59,24 @@ func demo(cmd *cobra.Command) (err error) {
 	show := &demonstration{cmd: cmd, out: cmd.OutOrStdout(), secret: secret, dir: o.file}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(cmd.Context())
-	defer cancel()
+	var shown sync.WaitGroup
+	var showErr error
 	err = serve(ctx, o, log, func(app *application) {
-		go func() {
-			if show.err = show.run(ctx, app); show.err != nil {
+		shown.Go(func() {
+			err := show.run(ctx, app)
+			select {
+			case <-app.stopping: // Ctrl-C came first; what failed then failed for that
+			default:
+				showErr = err
+			}
+			if showErr != nil {
 				app.stop()
 			}
-		}()
+		})
 	})
-	return errors.Join(err, show.err)
+	cancel()
+	shown.Wait()
+	return errors.Join(err, showErr)
 }
 
 // newSecret makes a secret that lives as long as the demo.
@@ -109,7 +119,6 @@ type demonstration struct {
 	out    io.Writer
 	secret verify.Secret
 	dir    string
-	err    error
 }
 
 func (d *demonstration) run(ctx context.Context, app *application) error {

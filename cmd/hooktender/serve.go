@@ -74,9 +74,10 @@ func newLogger(w io.Writer, format string) (*slog.Logger, error) {
 // application is the running server, for those who start it from inside: the
 // demo and tests.
 type application struct {
-	doors  []*server.Door // the public one, the command line's, the private one if it is open
-	socket string
-	stop   context.CancelFunc
+	doors    []*server.Door // the public one, the command line's, the private one if it is open
+	socket   string
+	stop     context.CancelFunc
+	stopping <-chan struct{} // closed when it begins to end
 }
 
 // serve is the wiring: each thing that starts registers at once how it stops,
@@ -138,9 +139,11 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	log.Info("serving", "listen", doors[0].Address(), "console", consoleAddress(doors), "state", config.State, "hooks", len(config.Set.Hooks()))
 	tell(log, systemd.Ready())
-	ready(&application{doors: doors, socket: socketPath(config.State), stop: end})
+	stopping := make(chan struct{})
+	ready(&application{doors: doors, socket: socketPath(config.State), stop: end, stopping: stopping})
 
 	err = await(life, signals, failed, reloader, log)
+	close(stopping)
 	tell(log, systemd.Stopping())
 	intake.Stop()
 	stopRunner(run, signals, log)
