@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -52,9 +51,8 @@ func demo(cmd *cobra.Command) (err error) {
 	}
 	o := serveOptions{
 		file:    filepath.Join(dir, "quickstart"),
-		listen:  freeAddress("127.0.0.1:9000"),
-		console: freeAddress("127.0.0.1:9001"),
 		state:   filepath.Join(dir, "state"),
+		anyPort: true,
 	}
 	show := &demonstration{cmd: cmd, out: cmd.OutOrStdout(), secret: secret, dir: o.file}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -84,16 +82,6 @@ func newSecret() verify.Secret {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails
 	return verify.Secret(hex.EncodeToString(b))
-}
-
-// freeAddress is the address, or one with a free port if something listens there.
-func freeAddress(address string) string {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	l.Close()
-	return address
 }
 
 func unpack(from fs.FS, to string) error {

@@ -31,6 +31,7 @@ type serveOptions struct {
 	state     string
 	watch     bool
 	logFormat string
+	anyPort   bool // where a port is taken, take another: for the demo
 }
 
 func serveCommand() *cobra.Command {
@@ -121,7 +122,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	reloader.begin(config)
 
 	api := server.NewAPI(st, run, reloader.reload)
-	doors, err := openDoors(config, intake, api, server.Health(st), log)
+	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
 	if err != nil {
 		return err
 	}
@@ -221,7 +222,7 @@ func socketPath(state string) string { return filepath.Join(state, "hooktender.s
 
 // openDoors opens the public door, the socket for the command line and, unless
 // it is off, the private door. Either all are open or none.
-func openDoors(c *rules.Config, intake, api, health http.Handler, log *slog.Logger) (doors []*server.Door, err error) {
+func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, log *slog.Logger) (doors []*server.Door, err error) {
 	type plan struct {
 		name, setting, address string
 		mode                   os.FileMode
@@ -237,6 +238,9 @@ func openDoors(c *rules.Config, intake, api, health http.Handler, log *slog.Logg
 	}
 	for _, p := range plans {
 		d, err := server.Open(p.name, p.address, p.mode, p.handler, p.limits, log)
+		if anyPort && errors.Is(err, syscall.EADDRINUSE) {
+			d, err = server.Open(p.name, "127.0.0.1:0", p.mode, p.handler, p.limits, log)
+		}
 		if err != nil {
 			for _, open := range doors {
 				open.Close(context.Background())

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Checks the pushed commit out and restarts the website.
 set -eu
-: "${WEBSITE:=/srv/website}"
 
 # COMMIT comes from the payload: quoted everywhere, and looked at before use.
 case $COMMIT in
