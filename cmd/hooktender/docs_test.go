@@ -224,3 +224,39 @@ func freePort(t *testing.T) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
 }
+
+// TestThreatsAreTested: the tests that docs/threats.md names are there.
+func TestThreatsAreTested(t *testing.T) {
+	page, err := os.ReadFile("../../docs/threats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	for _, pattern := range []string{"../../*/*_test.go", "../../*/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code.Write(data)
+		}
+	}
+	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+|\\w+\\.txtar)`").FindAllStringSubmatch(string(page), -1)
+	if len(names) == 0 {
+		t.Fatal("the page names no test")
+	}
+	for _, m := range names {
+		name := m[1]
+		if strings.HasSuffix(name, ".txtar") {
+			if _, err := os.Stat(filepath.Join("testdata/script", name)); err != nil {
+				t.Error(err)
+			}
+		} else if !strings.Contains(code.String(), "func "+name+"(") {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
