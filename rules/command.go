@@ -22,6 +22,9 @@ type Command struct {
 	Grace       Duration    `json:"grace"`        // between TERM and KILL
 	OutputLimit int64       `json:"output_limit"` // bytes kept of one attempt
 	OnInterrupt OnInterrupt `json:"on_interrupt"`
+
+	Concurrency *Concurrency `json:"concurrency,omitempty"` // nil: no group
+	Retry       *Retry       `json:"retry,omitempty"`       // nil: never
 }
 
 // An EnvVar is one variable that a rule sets for its script.

@@ -29,10 +29,11 @@ type Server struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	MaxBody        int64          // bytes
 	MaxRunning     int            // runs at once, over all hooks
+	MaxQueued      int            // runs that wait for a place; beyond that, senders are asked to come again
 }
 
 func defaultServer() Server {
-	return Server{Listen: ":9000", Console: "127.0.0.1:9001", MaxBody: 25 << 20, MaxRunning: 32}
+	return Server{Listen: ":9000", Console: "127.0.0.1:9001", MaxBody: 25 << 20, MaxRunning: 32, MaxQueued: 10_000}
 }
 
 // Load reads a file, or all *.yaml of a folder, and compiles it. If anything is

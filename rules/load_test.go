@@ -25,7 +25,8 @@ server:
   public_url: https://hooks.example.com/
   trusted_proxies: [127.0.0.1, "::1", 10.1.2.3/8]
   max_body: 3GiB
-  max_running: 4`+hooks)
+  max_running: 4
+  max_queued: 5`+hooks)
 	want := Server{
 		Listen: ":8080", Console: "off", PublicURL: "https://hooks.example.com",
 		TrustedProxies: []netip.Prefix{
@@ -33,7 +34,7 @@ server:
 			netip.MustParsePrefix("::1/128"), // not a /32 of the whole internet (threat 14)
 			netip.MustParsePrefix("10.0.0.0/8"),
 		},
-		MaxBody: 3 << 30, MaxRunning: 4,
+		MaxBody: 3 << 30, MaxRunning: 4, MaxQueued: 5,
 	}
 	if fmt.Sprint(config.Server) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", config.Server, want)

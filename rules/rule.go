@@ -105,7 +105,13 @@ func (n node) script() string {
 func (r *rule) command(env environment) (*Command, error) {
 	cmd := &Command{
 		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: r.timeout, Grace: r.grace,
-		OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt,
+		OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: r.retry,
+	}
+	if r.concurrency != nil {
+		var err error
+		if cmd.Concurrency, err = r.concurrency.of(env, r.name); err != nil {
+			return nil, err
+		}
 	}
 	if r.script != "" {
 		cmd.Shell = r.shell
@@ -136,6 +142,9 @@ func (r *rule) fields() *fields {
 	}
 	for _, e := range r.env {
 		all.merge(e.value.fields())
+	}
+	if r.concurrency != nil {
+		all.merge(r.concurrency.group.fields())
 	}
 	return all
 }

@@ -31,6 +31,7 @@ func (c *compiler) readServer(n node) {
 		setting{"trusted_proxies", func(n node) { s.TrustedProxies = n.prefixes() }},
 		setting{"max_body", func(n node) { s.MaxBody = n.size() }},
 		setting{"max_running", func(n node) { s.MaxRunning = n.count() }},
+		setting{"max_queued", func(n node) { s.MaxQueued = n.count() }},
 	)
 }
 
@@ -112,6 +113,8 @@ type ruleSettings struct {
 	grace       Duration
 	outputLimit int64
 	onInterrupt OnInterrupt
+	concurrency *concurrency // nil: only the bound on all runs
+	retry       *Retry       // nil: never
 }
 
 type envSetting struct {
@@ -139,6 +142,8 @@ func (r *ruleSettings) settings() []setting {
 		{"timeout", func(n node) { r.timeout = n.duration() }},
 		{"grace", func(n node) { r.grace = n.duration() }},
 		{"limits", func(n node) { n.mapping(setting{"output", func(n node) { r.outputLimit = n.size() }}) }},
+		{"concurrency", func(n node) { r.concurrency = readConcurrency(n) }},
+		{"retry", func(n node) { r.retry = readRetry(n) }},
 		{"on_interrupt", func(n node) { r.onInterrupt = OnInterrupt(n.one(string(Rerun), string(Fail))) }},
 	}
 }

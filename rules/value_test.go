@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // valueCases: what a value becomes, and what no value may.
@@ -171,4 +172,54 @@ func TestValuesDoNotMix(t *testing.T) {
 		})
 	}
 	senders.Wait()
+}
+
+func TestPolicies(t *testing.T) {
+	for _, c := range []struct {
+		rule, body  string
+		concurrency *Concurrency
+		retry       *Retry
+	}{
+		{`{run: x}`, `{}`, nil, nil},
+		{`{name: r, run: x, concurrency: {}}`, `{}`, &Concurrency{"/a r", 1, Queue}, nil},
+		{`{run: x, concurrency: {group: website, limit: 2, busy: latest}}`, `{}`, &Concurrency{"website", 2, Latest}, nil},
+		{`{name: r, run: x, concurrency: {group: "{{ host }}", busy: skip}}`, `{"host":"web-1"}`, &Concurrency{"web-1", 1, Skip}, nil},
+		{`{name: r, run: x, concurrency: {group: "{{ host }}", busy: replace}}`, `{}`, &Concurrency{"/a r", 1, Replace}, nil},
+		{`{run: x, retry: {}}`, `{}`, nil, &Retry{3, Duration(10 * time.Second), Duration(10 * time.Minute), []string{"failure", "timeout"}}},
+		{`{run: x, retry: {attempts: 5, delay: 1h, on: [timeout, 3]}}`, `{}`, nil, &Retry{5, Duration(time.Hour), Duration(time.Hour), []string{"timeout", "3"}}},
+	} {
+		h := oneHook(t, "hooks: {/a: {verify: none, rules: ["+c.rule+"]}}")
+		_, actions, err := h.Evaluate(&Request{Hook: "/a", Body: []byte(c.body)})
+		if err != nil || len(actions) != 1 {
+			t.Fatal(actions, err)
+		}
+		cmd := actions[0].Command
+		if !reflect.DeepEqual(cmd.Concurrency, c.concurrency) || !reflect.DeepEqual(cmd.Retry, c.retry) {
+			t.Errorf("%s: %+v %+v", c.rule, cmd.Concurrency, cmd.Retry)
+		}
+	}
+}
+
+func TestRetryCovers(t *testing.T) {
+	code := func(n int) *int { return &n }
+	for _, c := range []struct {
+		on       []string
+		timedOut bool
+		exitCode *int
+		want     bool
+	}{
+		{[]string{"failure"}, false, code(1), true},
+		{[]string{"failure"}, false, nil, true},
+		{[]string{"failure"}, true, nil, false},
+		{[]string{"timeout"}, true, code(1), true},
+		{[]string{"timeout"}, false, code(1), false},
+		{[]string{"timeout"}, false, code(TempFail), true},
+		{[]string{"3"}, false, code(3), true},
+		{[]string{"3"}, false, code(4), false},
+		{[]string{"3"}, false, nil, false},
+	} {
+		if got := (&Retry{On: c.on}).Covers(c.timedOut, c.exitCode); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ const (
 	none        cause = iota
 	timedOut          // it took longer than its timeout
 	canceled          // a person said so
+	superseded        // a newer run of its group took its place
 	interrupted       // the server stops
 )
 
@@ -42,6 +44,8 @@ type attempt struct {
 	mu      sync.Mutex
 	cause   cause
 	settled bool // how it ended is known, and no cause is taken any more
+	// successor is who takes its place, where that is the cause.
+	successor Succession
 }
 
 func newAttempt(r *Runner, id int64) *attempt {
@@ -53,6 +57,20 @@ func newAttempt(r *Runner, id int64) *attempt {
 func (a *attempt) end(c cause) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.endLocked(c)
+}
+
+// succeededBy ends the attempt because a newer run takes its place.
+func (a *attempt) succeededBy(s Succession) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cause == none {
+		a.successor = s
+	}
+	a.endLocked(superseded)
+}
+
+func (a *attempt) endLocked(c cause) bool {
 	if a.cause == none && !a.settled {
 		a.cause = c
 		close(a.stop)
@@ -79,18 +97,25 @@ func (a *attempt) settle() cause {
 func (a *attempt) mark() string { return payloadVar + "=" + a.payload }
 
 // execute sees the run through one attempt. run may be nil: then it is read.
-func (a *attempt) execute(run *Run) {
+func (a *attempt) execute(run *Run) (next *Place) {
 	if a.endedBy() == interrupted {
-		return // it is queued on disk, and stays so
+		return nil // it is queued on disk, and stays so
 	}
 	run, err := a.begin(run)
 	if err != nil {
-		a.r.Log.Error("the run cannot begin; if it is queued, the next start of the server takes it up", "run", a.id, "error", err)
-		return
+		if !errors.Is(err, fs.ErrNotExist) { // otherwise a newer one took its place
+			a.r.Log.Error("the run cannot begin; if it is queued, the next start of the server takes it up", "run", a.id, "error", err)
+		}
+		return nil
 	}
 	state, err := a.perform(run)
 	a.conclude(run, state, err)
-	a.finish(run)
+	_ = os.Remove(a.retryFile())
+	if !a.finish(run) || run.State != Waiting {
+		return nil
+	}
+	p := placeOf(run)
+	return &p
 }
 
 // begin writes down that the attempt begins, before anything of it happens.
@@ -104,9 +129,9 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	now := time.Now()
 	begun := *run
 	begun.State, begun.Attempt, begun.StartedAt = Running, run.Attempt+1, &now
-	begun.ExitCode, begun.Signal, begun.Error, begun.FinishedAt = nil, "", "", nil
+	begun.ExitCode, begun.Signal, begun.Error, begun.FinishedAt, begun.NotBefore = nil, "", "", nil, nil
 	err := a.r.persist("the beginning", a.id, func(ctx context.Context) error {
-		return a.r.Store.Update(ctx, &begun, nil)
+		return a.r.Store.Take(ctx, &begun)
 	})
 	if err != nil {
 		return nil, err
@@ -123,7 +148,7 @@ func (a *attempt) read() (run *Run, err error) {
 		run, err = a.r.Store.Run(ctx, a.id)
 		return err
 	})
-	if err == nil && run.State != Queued {
+	if err == nil && run.State != Queued && run.State != Waiting {
 		err = fmt.Errorf("it is %s", run.State)
 	}
 	return run, err
@@ -296,12 +321,19 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 	case timedOut:
 		run.State = TimedOut
 		run.Error = fmt.Sprintf("took longer than its timeout of %v", time.Duration(run.Command.Timeout))
+		a.again(run)
+		return
+	case superseded:
+		run.State, run.Error = Superseded, a.successor.String()
 		return
 	case canceled:
 		run.State, run.Error = Canceled, "canceled while it ran"
 		return
 	}
 	run.State, run.Error = outcome(run, startErr)
+	if run.State == Failed {
+		a.again(run)
+	}
 }
 
 func outcome(run *Run, startErr error) (State, string) {
@@ -330,7 +362,7 @@ func interrupt(run *Run, started bool) {
 }
 
 // finish writes the end and the last of the output in one step.
-func (a *attempt) finish(run *Run) {
+func (a *attempt) finish(run *Run) bool {
 	var last *Chunk
 	if data := append(a.refused, a.output.take(true)...); len(data) > 0 {
 		last = &Chunk{Run: run.ID, Attempt: run.Attempt, Seq: a.seq + 1, Data: data}
@@ -338,9 +370,10 @@ func (a *attempt) finish(run *Run) {
 	err := a.r.persist("the end", run.ID, func(ctx context.Context) error { return a.r.Store.Update(ctx, run, last) })
 	if err != nil {
 		a.r.Log.Error("the end of the run is not on disk; it counts as interrupted when the server starts again", "run", run.ID, "state", run.State, "error", err)
-		return
+		return false
 	}
 	a.log(run)
+	return true
 }
 
 func (a *attempt) log(run *Run) {
@@ -354,6 +387,9 @@ func (a *attempt) log(run *Run) {
 	}
 	if run.Error != "" {
 		attrs = append(attrs, "error", run.Error)
+	}
+	if run.NotBefore != nil {
+		attrs = append(attrs, "again_at", run.NotBefore.UTC().Format(time.RFC3339))
 	}
 	a.r.Log.Log(context.Background(), level, "run ended", attrs...)
 }

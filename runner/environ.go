@@ -38,6 +38,9 @@ func (a *attempt) environ(run *Run) ([]string, error) {
 		"HOOKTENDER_EVENT="+run.Event,
 		payloadVar+"="+a.payload,
 	)
+	if run.Command.Retry != nil {
+		env = append(env, retryVar+"="+a.retryFile())
+	}
 	for _, v := range run.Command.Env {
 		value, err := a.r.reveal(v.Value)
 		if err != nil {

@@ -93,7 +93,8 @@ func (s *fakeStore) Update(ctx context.Context, run *Run, output *Chunk) error {
 func legal(from, to *Run) error {
 	next := map[State][]State{
 		Queued:  {Running, Canceled},
-		Running: {Queued, Succeeded, Failed, TimedOut, Canceled},
+		Waiting: {Running, Canceled},
+		Running: {Queued, Waiting, Succeeded, Failed, TimedOut, Canceled, Superseded},
 	}
 	switch {
 	case !slices.Contains(next[from.State], to.State):
@@ -153,19 +154,26 @@ func (s *fakeStore) NoteProcess(id int64, process string) {
 	s.wrote()
 }
 
-func (s *fakeStore) Unfinished(ctx context.Context, state State) ([]int64, error) {
+func (s *fakeStore) Take(ctx context.Context, run *Run) error {
+	if old := s.get(run.ID); old != nil && old.State != Queued && old.State != Waiting {
+		return fmt.Errorf("run %d is %s: %w", run.ID, old.State, fs.ErrNotExist)
+	}
+	return s.Update(ctx, run, nil)
+}
+
+func (s *fakeStore) Unfinished(ctx context.Context, state State) ([]Place, error) {
 	if err := s.ask(ctx, "unfinished", 0); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ids []int64
+	var places []Place
 	for _, id := range slices.Sorted(maps.Keys(s.runs)) {
 		if s.runs[id].State == state {
-			ids = append(ids, id)
+			places = append(places, placeOf(s.runs[id]))
 		}
 	}
-	return ids, nil
+	return places, nil
 }
 
 func (s *fakeStore) Run(ctx context.Context, id int64) (*Run, error) {

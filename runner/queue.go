@@ -1,63 +1,142 @@
 package runner
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // inMemory is how many queued runs keep what they execute in memory. The others
 // are read from the store when their turn comes, so that a long queue costs a
 // number a run.
 const inMemory = 1024
 
-// queue holds the runs that wait for a place, first in, first out. The zero
-// value is empty.
+// queue holds the runs that wait for a place. Each group has a line of its own,
+// and so has each hook for its runs without a group. Within a line, first come,
+// first served; between the lines it goes round, so that a busy one does not
+// starve the others. The zero value is empty.
 type queue struct {
-	ids    []int64
+	lines  map[string]*line
+	round  []*line // those in which somebody waits
+	turn   int     // in round
+	size   int
 	loaded map[int64]*Run
 }
 
-func (q *queue) len() int { return len(q.ids) }
-
-// push adds a run at the end. The run itself may be nil, or forgotten.
-func (q *queue) push(id int64, run *Run) {
-	q.ids = append(q.ids, id)
-	if run == nil || len(q.loaded) >= inMemory {
-		return
-	}
-	if q.loaded == nil {
-		q.loaded = map[int64]*Run{}
-	}
-	q.loaded[id] = run
+// A line is a group, or a hook for its runs without a group.
+type line struct {
+	place   Place // of its newest run: the name and the limit
+	running int
+	ids     []int64 // rising: ids grow with time
 }
 
-// pop takes the first run; run is nil if it has to be read from the store.
-func (q *queue) pop() (id int64, run *Run, ok bool) {
-	if len(q.ids) == 0 {
-		return 0, nil, false
+func (q *queue) len() int { return q.size }
+
+// push adds a run to its line, at the place that its id gives it: mostly the
+// end. The run itself may be nil, or forgotten.
+func (q *queue) push(p Place, run *Run) {
+	l := q.line(p)
+	i := len(l.ids)
+	for i > 0 && l.ids[i-1] > p.ID {
+		i--
 	}
-	id, q.ids = q.ids[0], q.ids[1:]
-	run = q.loaded[id]
-	delete(q.loaded, id)
-	return id, run, true
+	l.ids = slices.Insert(l.ids, i, p.ID)
+	q.size++
+	if len(l.ids) == 1 {
+		q.round = append(q.round, l)
+	}
+	if run != nil && len(q.loaded) < inMemory {
+		if q.loaded == nil {
+			q.loaded = map[int64]*Run{}
+		}
+		q.loaded[p.ID] = run
+	}
 }
 
-// remove takes a run out, wherever it stands.
-func (q *queue) remove(id int64) bool {
-	i := slices.Index(q.ids, id)
-	if i < 0 {
-		return false
+func (q *queue) line(p Place) *line {
+	l := q.lines[p.line()]
+	if l == nil {
+		l = &line{}
+		if q.lines == nil {
+			q.lines = map[string]*line{}
+		}
+		q.lines[p.line()] = l
 	}
-	q.ids = slices.Delete(q.ids, i, i+1)
-	delete(q.loaded, id)
-	return true
+	l.place = p
+	return l
 }
 
-// insert puts a run back that was removed: ids grow with time, so they tell its
-// place.
-func (q *queue) insert(id int64) {
-	i := slices.IndexFunc(q.ids, func(other int64) bool { return other > id })
-	if i < 0 {
-		i = len(q.ids)
+// pop takes the first run of the next line that is not at its limit; run is nil
+// if it has to be read from the store. Whoever takes it has to call leave.
+func (q *queue) pop() (id int64, run *Run, l *line, ok bool) {
+	for range q.round {
+		q.turn %= len(q.round)
+		l := q.round[q.turn]
+		if l.place.Limit > 0 && l.running >= l.place.Limit {
+			q.turn++
+			continue
+		}
+		id, l.running = l.ids[0], l.running+1
+		q.take(l, 0)
+		if len(l.ids) > 0 {
+			q.turn++ // otherwise the next line has moved to this place
+		}
+		run = q.loaded[id]
+		delete(q.loaded, id)
+		return id, run, l, true
 	}
-	q.ids = slices.Insert(q.ids, i, id)
+	return 0, nil, nil, false
 }
 
-func (q *queue) has(id int64) bool { return slices.Contains(q.ids, id) }
+// leave says that a run that was taken has ended.
+func (q *queue) leave(l *line) {
+	l.running--
+	q.forget(l)
+}
+
+// take removes the run at index i of a line.
+func (q *queue) take(l *line, i int) {
+	if i == 0 {
+		l.ids = l.ids[1:]
+	} else {
+		l.ids = slices.Delete(l.ids, i, i+1)
+	}
+	q.size--
+	if len(l.ids) == 0 {
+		at := slices.Index(q.round, l)
+		q.round = slices.Delete(q.round, at, at+1)
+		if at < q.turn {
+			q.turn--
+		}
+		l.ids = nil
+		q.forget(l)
+	}
+}
+
+func (q *queue) forget(l *line) {
+	if len(l.ids) == 0 && l.running == 0 {
+		delete(q.lines, l.place.line())
+	}
+}
+
+// remove takes a run out, wherever it stands, and returns its place.
+func (q *queue) remove(id int64) (p Place, found bool) {
+	for _, l := range q.round {
+		if i, found := slices.BinarySearch(l.ids, id); found {
+			q.take(l, i)
+			delete(q.loaded, id)
+			p = l.place
+			p.ID, p.NotBefore = id, time.Time{}
+			return p, true
+		}
+	}
+	return p, false
+}
+
+func (q *queue) has(id int64) bool {
+	for _, l := range q.round {
+		if _, found := slices.BinarySearch(l.ids, id); found {
+			return true
+		}
+	}
+	return false
+}

@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -44,7 +46,7 @@ func TestOneAtATimeKeepsTheExactOrder(t *testing.T) {
 	}
 }
 
-func TestSetMaxRunning(t *testing.T) {
+func TestSetLimits(t *testing.T) {
 	h, gate := open(t, 0), newGate(t)
 	for range 5 {
 		h.start(sh(gate.wait()))
@@ -52,9 +54,9 @@ func TestSetMaxRunning(t *testing.T) {
 	if running, queued := h.runner.Load(); running != 0 || queued != 5 {
 		t.Errorf("%d run, %d are queued", running, queued)
 	}
-	h.runner.SetMaxRunning(3)
+	h.runner.SetLimits(3, 1000)
 	h.store.await("three running", func() bool { return h.store.count(Running) == 3 })
-	h.runner.SetMaxRunning(1)
+	h.runner.SetLimits(1, 1000)
 	gate.open(2)
 	h.store.await("two ended", func() bool { return h.store.count(Succeeded) == 2 })
 	if running, queued := h.runner.Load(); running > 3 || queued != 2 {
@@ -108,7 +110,7 @@ func TestALongQueueIsCheap(t *testing.T) {
 // 2,000 events at once: each runs, and those that did not fit are read again.
 func TestTwoThousandRuns(t *testing.T) {
 	h := open(t, 4)
-	h.runner.SetMaxRunning(0)
+	h.runner.SetLimits(0, 1000)
 	var mu sync.Mutex
 	reads := map[int64]int{}
 	h.store.before = func(_ context.Context, op string, id int64) error {
@@ -122,7 +124,7 @@ func TestTwoThousandRuns(t *testing.T) {
 	for range 2000 {
 		h.start(list("/no/such/program")) // the queue is looked at here, not processes
 	}
-	h.runner.SetMaxRunning(4)
+	h.runner.SetLimits(4, 1000)
 	h.store.await("the end of all", func() bool { return h.store.count(Failed) == 2000 })
 	mu.Lock()
 	defer mu.Unlock()
@@ -134,21 +136,126 @@ func TestTwoThousandRuns(t *testing.T) {
 func TestQueue(t *testing.T) {
 	var q queue
 	for id := range int64(6) {
-		q.push(id+1, &Run{ID: id + 1})
+		q.push(Place{ID: id + 1, Hook: "/a"}, &Run{ID: id + 1})
 	}
-	if !q.remove(3) || q.remove(3) || !q.remove(6) || q.has(3) || !q.has(4) {
-		t.Errorf("%v", q.ids)
+	three, found := q.remove(3)
+	if _, again := q.remove(3); !found || again || three.ID != 3 || three.Hook != "/a" || q.has(3) || !q.has(4) || q.len() != 5 {
+		t.Errorf("%+v", q)
 	}
-	q.insert(6)
-	q.insert(3)
+	six, _ := q.remove(6)
+	q.push(six, nil)
+	q.push(three, nil)
 	for want := range int64(6) {
-		id, run, ok := q.pop()
+		id, run, _, ok := q.pop()
 		if loaded := run != nil; !ok || id != want+1 || loaded == (id == 3 || id == 6) {
 			t.Errorf("%d: %v %v", id, run, ok)
 		}
 	}
-	if _, _, ok := q.pop(); ok || q.len() != 0 || len(q.loaded) != 0 {
-		t.Errorf("%v", q)
+	if _, _, _, ok := q.pop(); ok || q.len() != 0 || len(q.loaded) != 0 {
+		t.Errorf("%+v", q)
+	}
+}
+
+// Between the lines it goes round; within one, by id; a line at its limit is
+// passed over and does not hold the others up.
+func TestQueueIsFair(t *testing.T) {
+	var q queue
+	for id := range int64(5) {
+		q.push(Place{ID: id + 1, Hook: "/busy"}, nil)
+	}
+	for id := range int64(3) {
+		q.push(Place{ID: id + 11, Group: "terraform", Limit: 1}, nil)
+	}
+	q.push(Place{ID: 21, Hook: "/calm"}, nil)
+
+	var order []int64
+	var inGroup []*line
+	for {
+		id, _, l, ok := q.pop()
+		if !ok {
+			break
+		}
+		order = append(order, id)
+		if l.place.Group != "" {
+			inGroup = append(inGroup, l)
+		}
+	}
+	if want := []int64{1, 11, 21, 2, 3, 4, 5}; !slices.Equal(order, want) {
+		t.Errorf("order %v, want %v", order, want)
+	}
+	for _, want := range []int64{12, 13} {
+		q.leave(inGroup[0])
+		if id, _, _, ok := q.pop(); !ok || id != want {
+			t.Errorf("%d, %v; want %d", id, ok, want)
+		}
+		if id, _, _, ok := q.pop(); ok {
+			t.Errorf("%d runs beside %d", id, want)
+		}
+	}
+	q.leave(inGroup[0])
+	if len(q.round) != 0 || q.lines["terraform"] != nil {
+		t.Errorf("what is over is not forgotten: %+v", q)
+	}
+}
+
+// A queue of random moves is compared with the plainest there is.
+func TestQueueAgainstModel(t *testing.T) {
+	type waiting struct {
+		Place
+		name string
+	}
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		var q queue
+		var model []waiting // by id
+		running := map[string]int{}
+		var taken []*line
+		nextID := int64(0)
+		for range 300 {
+			switch rnd.IntN(4) {
+			case 0, 1:
+				nextID++
+				p := Place{ID: nextID, Hook: fmt.Sprint("/", rnd.IntN(3))}
+				if rnd.IntN(2) == 0 {
+					p.Group, p.Limit = fmt.Sprint("g", rnd.IntN(3)), 2
+				}
+				q.push(p, nil)
+				model = append(model, waiting{p, p.line()})
+			case 2:
+				id, _, l, ok := q.pop()
+				free := slices.IndexFunc(model, func(w waiting) bool { return w.Limit == 0 || running[w.name] < w.Limit })
+				if ok != (free >= 0) {
+					t.Fatalf("seed %d: popped %v, but %d may run", seed, ok, free)
+				}
+				if !ok {
+					continue
+				}
+				i := slices.IndexFunc(model, func(w waiting) bool { return w.ID == id })
+				first := slices.IndexFunc(model, func(w waiting) bool { return w.name == model[i].name })
+				if i != first || l.place.Limit > 0 && running[model[i].name] >= l.place.Limit {
+					t.Fatalf("seed %d: %d is not first of its line, or too many run", seed, id)
+				}
+				running[model[i].name]++
+				taken = append(taken, l)
+				model = slices.Delete(model, i, i+1)
+			case 3:
+				if len(taken) > 0 && rnd.IntN(2) == 0 {
+					i := rnd.IntN(len(taken))
+					running[taken[i].place.line()]--
+					q.leave(taken[i])
+					taken = slices.Delete(taken, i, i+1)
+				} else if len(model) > 0 {
+					i := rnd.IntN(len(model))
+					if p, found := q.remove(model[i].ID); !found || p.line() != model[i].name {
+						t.Fatalf("seed %d: %+v, %v", seed, p, found)
+					}
+					model = slices.Delete(model, i, i+1)
+				}
+			}
+			if q.len() != len(model) {
+				t.Fatalf("seed %d: %d wait, not %d", seed, q.len(), len(model))
+			}
+		}
 	}
 }
 

@@ -17,9 +17,9 @@ func (r *Runner) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the runs that were interrupted: %w", err)
 	}
-	for _, id := range running {
-		if err := r.recover(ctx, id); err != nil {
-			return fmt.Errorf("recover run %d: %w", id, err)
+	for _, p := range running {
+		if err := r.recover(ctx, p.ID); err != nil {
+			return fmt.Errorf("recover run %d: %w", p.ID, err)
 		}
 	}
 	if err := r.removePayloads(); err != nil {
@@ -29,10 +29,17 @@ func (r *Runner) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the runs that are queued: %w", err)
 	}
+	waiting, err := r.Store.Unfinished(ctx, Waiting)
+	if err != nil {
+		return fmt.Errorf("find the runs that wait: %w", err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, id := range queued {
-		r.queue.push(id, nil)
+	for _, p := range queued {
+		r.queue.push(p, nil)
+	}
+	for _, p := range waiting {
+		r.wait(p)
 	}
 	r.hub.notify(newcomers)
 	r.dispatch()

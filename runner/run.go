@@ -57,6 +57,10 @@ type Run struct {
 	StartedAt  *time.Time `json:"started_at"`  // of the last attempt
 	FinishedAt *time.Time `json:"finished_at"` // of the last attempt
 
+	Group     string     `json:"group,omitempty"`      // of runs that must not meet
+	Failures  int        `json:"failures,omitempty"`   // attempts that failed
+	NotBefore *time.Time `json:"not_before,omitempty"` // of a waiting run
+
 	Event   string         `json:"-"` // the delivery's, for the script's environment
 	Command *rules.Command `json:"command,omitempty"`
 	// Process identifies the leader of the last attempt's process tree across

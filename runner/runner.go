@@ -19,6 +19,7 @@ type Config struct {
 	Store      Store
 	Dir        string // folder for what scripts read; private, made if missing, emptied at start
 	MaxRunning int    // attempts at once
+	MaxQueued  int    // runs that wait; beyond that Full says so
 	// Secret reads a reference at the moment a process starts.
 	Secret func(rules.Reference) (rules.Secret, error)
 	Log    *slog.Logger
@@ -40,6 +41,7 @@ type Runner struct {
 	mu      sync.Mutex
 	queue   queue
 	running map[int64]*attempt
+	waiting map[int64]waiter // runs whose time has not come
 }
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
@@ -52,7 +54,7 @@ func New(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("find the folder for payloads: %w", err)
 	}
 	c.Dir = dir
-	r := &Runner{Config: c, running: map[int64]*attempt{}}
+	r := &Runner{Config: c, running: map[int64]*attempt{}, waiting: map[int64]waiter{}}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
 	return r, nil
@@ -63,40 +65,54 @@ func (r *Runner) Enqueue(runs ...*Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, run := range runs {
-		r.queue.push(run.ID, run)
+		r.queue.push(placeOf(run), run)
 	}
 	r.hub.notify(newcomers)
 	r.dispatch()
 }
 
-// SetMaxRunning changes how many attempts may run at once. Those that run go on.
-func (r *Runner) SetMaxRunning(n int) {
+// SetLimits changes how many attempts may run at once and how many may wait.
+// Those that run go on.
+func (r *Runner) SetLimits(running, queued int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.MaxRunning = n
+	r.MaxRunning, r.MaxQueued = running, queued
 	r.dispatch()
+}
+
+// Full tells that no more runs should be accepted now.
+func (r *Runner) Full() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.queue.len()+len(r.waiting) >= r.MaxQueued
 }
 
 // dispatch starts what the limits allow. The caller holds the lock.
 func (r *Runner) dispatch() {
 	for r.stopping.Err() == nil && len(r.running) < r.MaxRunning {
-		id, run, ok := r.queue.pop()
+		id, run, line, ok := r.queue.pop()
 		if !ok {
 			return
 		}
 		a := newAttempt(r, id)
 		r.running[id] = a
 		r.ends.Go(func() {
-			a.execute(run)
-			r.ended(id)
+			next := a.execute(run)
+			r.ended(id, line, next)
 		})
 	}
 }
 
-func (r *Runner) ended(id int64) {
+// ended gives the place of an attempt to another. next is where the run waits to
+// be tried again, nil if it is over.
+func (r *Runner) ended(id int64, line *line, next *Place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.running, id)
+	r.queue.leave(line)
+	if next != nil {
+		r.wait(*next)
+	}
 	r.dispatch()
 	r.hub.notify(id)
 }
@@ -116,7 +132,8 @@ var ErrNotActive = errors.New("the run has ended already")
 // such run and ErrNotActive if it is over.
 func (r *Runner) Cancel(ctx context.Context, id int64) error {
 	r.mu.Lock()
-	a, queued := r.running[id], r.queue.remove(id)
+	a := r.running[id]
+	place, queued := r.takeBack(id)
 	r.mu.Unlock()
 	if a != nil && a.end(canceled) {
 		return nil
@@ -125,7 +142,7 @@ func (r *Runner) Cancel(ctx context.Context, id int64) error {
 	defer r.cancels.Unlock()
 	var err error
 	if queued {
-		err = r.cancelQueued(ctx, id)
+		err = r.cancelQueued(ctx, place)
 	} else {
 		err = r.notActive(ctx, id)
 	}
@@ -137,29 +154,33 @@ func (r *Runner) Cancel(ctx context.Context, id int64) error {
 
 // cancelQueued ends a run that was just taken out of the queue. Where that
 // cannot be written down, the run goes back to its place.
-func (r *Runner) cancelQueued(ctx context.Context, id int64) error {
+func (r *Runner) cancelQueued(ctx context.Context, p Place) error {
 	// The wish stands when who had it hangs up; and a write that is given up
 	// may happen all the same, after the run went back to the queue.
 	ctx = context.WithoutCancel(ctx)
-	run, err := r.Store.Run(ctx, id)
+	run, err := r.Store.Run(ctx, p.ID)
 	if err == nil {
 		now := time.Now()
-		run.State, run.Error, run.FinishedAt = Canceled, "canceled before it began", &now
-		err = r.Store.Update(ctx, run, nil)
+		run.State, run.Error, run.FinishedAt, run.NotBefore = Canceled, "canceled before it began", &now, nil
+		err = r.Store.Take(ctx, run)
 	}
 	if err != nil {
-		r.requeue(id)
+		r.requeue(p)
 		return err
 	}
-	r.hub.notify(id)
+	r.hub.notify(p.ID)
 	r.hub.notify(newcomers) // for who asked when it was in the queue no more
 	return nil
 }
 
-func (r *Runner) requeue(id int64) {
+func (r *Runner) requeue(p Place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue.insert(id)
+	if p.NotBefore.IsZero() {
+		r.queue.push(p, nil)
+	} else {
+		r.wait(p)
+	}
 	r.dispatch()
 }
 
@@ -185,7 +206,7 @@ const newcomers = 0
 func (r *Runner) Changed(id int64) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running[id] == nil && !r.queue.has(id) {
+	if _, waits := r.waiting[id]; r.running[id] == nil && !waits && !r.queue.has(id) {
 		id = newcomers
 	}
 	return r.hub.changed(id)
@@ -200,6 +221,9 @@ func (r *Runner) Stop(ctx context.Context) {
 	r.stop()
 	for _, a := range r.running {
 		a.end(interrupted)
+	}
+	for id := range r.waiting {
+		r.takeBack(id) // it waits on disk
 	}
 	r.mu.Unlock()
 	r.ends.Wait()

@@ -164,7 +164,7 @@ func TestStopGivesEachScriptItsGrace(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	h.runner.Enqueue(h.store.add(sh("true")))
-	h.runner.SetMaxRunning(100)
+	h.runner.SetLimits(100, 1000)
 	if running, queued := h.runner.Load(); running != 0 || queued != 2 {
 		t.Errorf("after Stop %d run, %d are queued", running, queued)
 	}

@@ -1,6 +1,10 @@
 package runner
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // Store is what the runner needs of the place where runs are kept. Each write
 // that returns nil is on disk. All methods may be called from any goroutine.
@@ -14,9 +18,12 @@ type Store interface {
 	// NoteProcess keeps run.Process soon, without waiting for the disk. It is
 	// best effort: losing it loses nothing but a way to find a stray process.
 	NoteProcess(run int64, process string)
-	// Unfinished returns the ids of all runs in a state that is no end, oldest
-	// first.
-	Unfinished(ctx context.Context, state State) ([]int64, error)
+	// Take is Update for a run that still has to be queued or waiting on disk:
+	// the error is fs.ErrNotExist if a newer run has taken its place meanwhile.
+	Take(ctx context.Context, run *Run) error
+	// Unfinished returns the places of all runs in a state that is no end,
+	// oldest first.
+	Unfinished(ctx context.Context, state State) ([]Place, error)
 	// Run returns one run with its command. The error is fs.ErrNotExist if
 	// there is none.
 	Run(ctx context.Context, id int64) (*Run, error)
@@ -32,3 +39,44 @@ type Chunk struct {
 	Seq     int
 	Data    []byte
 }
+
+// A Place is where a run waits: all that the queue has to know of it.
+type Place struct {
+	ID        int64
+	Hook      string
+	Group     string    // "" for none
+	Limit     int       // of the group's runs at once
+	NotBefore time.Time // zero for now
+}
+
+// line is the name of the line in which the run waits: its group's or, without
+// one, its hook's.
+func (p Place) line() string {
+	if p.Group != "" {
+		return p.Group
+	}
+	return "hook " + p.Hook
+}
+
+func placeOf(r *Run) Place {
+	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group}
+	if r.Command != nil && r.Command.Concurrency != nil {
+		p.Limit = r.Command.Concurrency.Limit
+	}
+	if r.NotBefore != nil {
+		p.NotBefore = *r.NotBefore
+	}
+	return p
+}
+
+// Displaced are the runs whose place newer ones of their group take.
+type Displaced struct {
+	Waiting []Succession // superseded on disk already
+	Running []Succession // still to be ended
+}
+
+// A Succession says which run took a run's place.
+type Succession struct{ Run, By int64 }
+
+// String is what stands as the error of the run that had to leave.
+func (s Succession) String() string { return fmt.Sprintf("run %d took its place", s.By) }

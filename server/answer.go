@@ -17,14 +17,18 @@ type reply struct {
 }
 
 type replyRun struct {
-	ID   int64  `json:"id"`
-	Rule string `json:"rule"`
+	ID    int64        `json:"id"`
+	Rule  string       `json:"rule"`
+	State runner.State `json:"state,omitempty"` // where it is not queued
 }
 
 func replyRuns(runs []*runner.Run) []replyRun {
 	list := make([]replyRun, len(runs))
 	for i, r := range runs {
 		list[i] = replyRun{ID: r.ID, Rule: r.Rule}
+		if r.State != runner.Queued {
+			list[i].State = r.State
+		}
 	}
 	return list
 }

@@ -18,14 +18,16 @@ import (
 type quickStore struct{}
 
 func (quickStore) Record(d *rules.Delivery) { d.ID = 1 }
-func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Run) error {
+func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error) {
 	d.ID = 1
 	for i, r := range runs {
 		r.ID = int64(i + 1)
 	}
-	return nil
+	return runner.Displaced{}, nil
 }
-func (quickStore) Enqueue(...*runner.Run) {}
+func (quickStore) Enqueue(...*runner.Run)    {}
+func (quickStore) Displace(runner.Displaced) {}
+func (quickStore) Full() bool                { return false }
 
 // quickWriter is an answer that nobody reads.
 type quickWriter struct {

@@ -21,7 +21,9 @@ import (
 type IntakeStore interface {
 	// Accept gives the delivery and its runs their ids and returns when all of
 	// it is on disk.
-	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) error
+	// Runs that find their group busy may come back as skipped, or have displaced
+	// others.
+	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error)
 	// Record gives the delivery its id and keeps it soon, without waiting.
 	Record(d *rules.Delivery)
 }
@@ -29,6 +31,10 @@ type IntakeStore interface {
 // Queue takes runs that are on disk.
 type Queue interface {
 	Enqueue(runs ...*runner.Run)
+	// Displace ends the runs whose place newer ones have taken.
+	Displace(d runner.Displaced)
+	// Full tells that no more runs should be accepted now.
+	Full() bool
 }
 
 // An Intake is the public door. Use may be called while it serves: each request
@@ -149,6 +155,11 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
 		return
 	}
+	if in.queue.Full() {
+		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", d.Event, "setting", "server.max_queued")
+		answerLater(w, "the queue is full")
+		return
+	}
 	in.accept(w, d, actions)
 }
 
@@ -160,16 +171,25 @@ func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rul
 			Hook: d.Hook, Rule: a.Rule, Action: "run", State: runner.Queued,
 			QueuedAt: d.ReceivedAt, Event: d.Event, Command: a.Command,
 		}
+		if c := a.Command.Concurrency; c != nil {
+			runs[i].Group = c.Group
+		}
 	}
 	// A sender that hangs up does not take back what it sent.
-	if err := in.store.Accept(context.Background(), d, runs); err != nil {
+	displaced, err := in.store.Accept(context.Background(), d, runs)
+	if err != nil {
 		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
 		answerLater(w, "cannot be stored now")
 		return
 	}
-	in.queue.Enqueue(runs...)
+	in.queue.Displace(displaced)
+	in.queue.Enqueue(queued(runs)...)
 	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
 	answer(w, http.StatusAccepted, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+}
+
+func queued(runs []*runner.Run) []*runner.Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r *runner.Run) bool { return r.State != runner.Queued })
 }
 
 func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.Delivery {

@@ -320,3 +320,15 @@ func TestAFloodOfRejectionsDoesNotFillTheLog(t *testing.T) {
 		t.Errorf("%d lines of log", lines)
 	}
 }
+
+// A full queue is told before anything is stored, and only to an event that
+// would wait in it.
+func TestFullQueue(t *testing.T) {
+	d := openPublic(t, contractYAML)
+	d.fakeIntake.full = true
+	a := d.send(t, d.request(t, "POST", "/open", `{"ref":"refs/heads/main"}`))
+	_, accepted, enqueued := d.take()
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || len(accepted)+len(enqueued) > 0 {
+		t.Errorf("answered %d %s, stored %d", a.status, a.body, len(accepted))
+	}
+}

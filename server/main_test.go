@@ -39,6 +39,10 @@ type fakeIntake struct {
 	stored   map[*runner.Run]bool
 	enqueued []*runner.Run
 	fail     error
+	full     bool
+
+	displaced     runner.Displaced // what Accept says
+	displacements []runner.Displaced
 	// onAccept, when set, is called while an Accept is under way.
 	onAccept func(context.Context)
 }
@@ -52,12 +56,12 @@ func newFakeIntake(t testing.TB) *fakeIntake {
 	return &fakeIntake{t: t, lastID: 16, lastRun: 41, stored: map[*runner.Run]bool{}}
 }
 
-func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) error {
+func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error) {
 	if f.onAccept != nil {
 		f.onAccept(ctx)
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return runner.Displaced{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -65,7 +69,7 @@ func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runn
 		f.t.Errorf("accepting a delivery that is none: %+v, %d runs", d, len(runs))
 	}
 	if f.fail != nil {
-		return f.fail
+		return runner.Displaced{}, f.fail
 	}
 	f.lastID++
 	d.ID = f.lastID
@@ -78,7 +82,7 @@ func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runn
 		f.stored[r] = true
 	}
 	f.accepted = append(f.accepted, d)
-	return nil
+	return f.displaced, nil
 }
 
 func (f *fakeIntake) Record(d *rules.Delivery) {
@@ -91,6 +95,14 @@ func (f *fakeIntake) Record(d *rules.Delivery) {
 	d.ID = f.lastID
 	f.recorded = append(f.recorded, d)
 }
+
+func (f *fakeIntake) Displace(d runner.Displaced) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.displacements = append(f.displacements, d)
+}
+
+func (f *fakeIntake) Full() bool { return f.full }
 
 func (f *fakeIntake) Enqueue(runs ...*runner.Run) {
 	f.mu.Lock()

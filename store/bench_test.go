@@ -50,7 +50,7 @@ func BenchmarkAccept(b *testing.B) {
 			d.ReceivedAt = time.Now()
 			run := newRun(d.Hook, "redeploy")
 			run.QueuedAt = d.ReceivedAt
-			if err := s.Accept(b.Context(), d, []*runner.Run{run}); err != nil {
+			if _, err := s.Accept(b.Context(), d, []*runner.Run{run}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -57,7 +57,8 @@ func acceptUntilKilled(dir string) {
 				s.Record(ignored)
 				fmt.Fprintf(os.Stdout, "ignored %d 0\n", ignored.ID)
 				d, run := newDelivery("/a", "body"), newRun("/a", "redeploy")
-				must(s.Accept(context.Background(), d, []*runner.Run{run}))
+				_, err := s.Accept(context.Background(), d, []*runner.Run{run})
+				must(err)
 				fmt.Fprintf(os.Stdout, "accepted %d %d\n", d.ID, run.ID)
 			}
 		})
@@ -130,7 +131,7 @@ func fillTheDisk(dir string) {
 	s := mustOpen(dir)
 	try := func(name string) {
 		d, run := newDelivery("/a", "body"), newRun("/a", "redeploy")
-		err := s.Accept(context.Background(), d, []*runner.Run{run})
+		_, err := s.Accept(context.Background(), d, []*runner.Run{run})
 		fmt.Printf("%s %d %d %v\n", name, d.ID, run.ID, err)
 	}
 	try("before")
@@ -192,7 +193,7 @@ func TestFullDatabaseIsSurvived(t *testing.T) {
 	pragma("PRAGMA max_page_count = 1") // as many as there are
 	var err error
 	for range 100 {
-		if err = s.Accept(t.Context(), newDelivery("/a", strings.Repeat("x", 100)), nil); err != nil {
+		if _, err = s.Accept(t.Context(), newDelivery("/a", strings.Repeat("x", 100)), nil); err != nil {
 			break
 		}
 	}

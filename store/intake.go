@@ -19,14 +19,16 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
 	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
-		signal, error, queued_at, started_at, finished_at, process, command)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // Accept stores a delivery with its body and runs, in one transaction, and
 // returns nil once that is on disk. It makes the delivery's verdict accepted,
 // gives it and the runs their ids, joins them (Run.Delivery, Run.Event), and
-// queues the runs that have no state yet.
+// queues the runs that have no state yet. A run whose group is busy may come
+// back as skipped, and may have displaced others, which are superseded in the
+// same transaction; those that run already are for the caller to end.
 //
 // An error that wraps ctx's means that the caller stopped waiting, and the
 // event may be stored nevertheless, all of it or nothing: it may run, and so
@@ -34,27 +36,35 @@ const (
 // being run twice is bearable. After any other error nothing is stored; only a
 // disk that failed in the middle of a sync may bring it back when the server
 // is started again.
-func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) error {
+func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error) {
 	d.ID = s.writer.deliveries.next()
 	d.Verdict = rules.Accepted
 	rows, err := deliveryRows(d, d.Body)
 	if err != nil {
-		return err
+		return runner.Displaced{}, err
 	}
+	a := &admission{at: d.ReceivedAt}
 	for _, r := range runs {
 		r.ID = s.writer.runs.next()
 		r.Delivery, r.Event = d.ID, d.Event
 		r.State = cmp.Or(r.State, runner.Queued)
-		row, err := runRow(r)
-		if err != nil {
+		if err := a.add(r); err != nil {
+			return runner.Displaced{}, err
+		}
+	}
+	err = s.submit(ctx, func(tx *tx) error {
+		if err := rows.insert(tx); err != nil {
 			return err
 		}
-		rows = append(rows, row)
+		return a.do(tx)
+	})
+	if err != nil {
+		return runner.Displaced{}, fmt.Errorf("storing delivery %d: %w", d.ID, err)
 	}
-	if err := s.submit(ctx, rows.insert); err != nil {
-		return fmt.Errorf("storing delivery %d: %w", d.ID, err)
+	for i, r := range runs {
+		r.State, r.Error, r.FinishedAt = a.runs[i].State, a.runs[i].Error, a.runs[i].FinishedAt
 	}
-	return nil
+	return a.displaced, nil
 }
 
 // Record keeps a delivery that fired nothing or was rejected, soon and best

@@ -98,7 +98,8 @@ func TestBadOperationSparesItsNeighbours(t *testing.T) {
 	nonsense.State = "nonsense"
 	errs := together(t, s,
 		func(ctx context.Context) error {
-			return s.Accept(ctx, newDelivery("/a", "1"), []*runner.Run{first})
+			_, err := s.Accept(ctx, newDelivery("/a", "1"), []*runner.Run{first})
+			return err
 		},
 		func(ctx context.Context) error { return s.Update(ctx, nonsense, nil) },
 		func(ctx context.Context) error { return s.Update(ctx, &runner.Run{ID: 999, State: runner.Failed}, nil) },
@@ -106,7 +107,8 @@ func TestBadOperationSparesItsNeighbours(t *testing.T) {
 			return s.AppendOutput(ctx, &runner.Chunk{Run: 999, Attempt: 1, Seq: 1, Data: []byte("x")})
 		},
 		func(ctx context.Context) error {
-			return s.Accept(ctx, newDelivery("/a", "2"), []*runner.Run{second})
+			_, err := s.Accept(ctx, newDelivery("/a", "2"), []*runner.Run{second})
+			return err
 		},
 	)
 	if errs[0] != nil || errs[4] != nil {
@@ -132,7 +134,7 @@ func TestAcceptIsAllOrNothing(t *testing.T) {
 	s := openTemp(t)
 	d, bad := newDelivery("/a", "x"), newRun("/a", "two")
 	bad.State = "nonsense"
-	if err := s.Accept(t.Context(), d, []*runner.Run{newRun("/a", "one"), bad}); err == nil {
+	if _, err := s.Accept(t.Context(), d, []*runner.Run{newRun("/a", "one"), bad}); err == nil {
 		t.Fatal("a run in a state that does not exist was accepted")
 	}
 	if _, err := s.Delivery(t.Context(), d.ID); !errors.Is(err, fs.ErrNotExist) {
@@ -149,7 +151,7 @@ func TestAcceptStopsWaitingWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := newDelivery("/a", "x")
 	failed := make(chan error)
-	go func() { failed <- s.Accept(ctx, d, nil) }()
+	go func() { _, err := s.Accept(ctx, d, nil); failed <- err }()
 	waitFor(t, func() bool {
 		s.queue.mu.Lock()
 		defer s.queue.mu.Unlock()

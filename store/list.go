@@ -16,7 +16,7 @@ const (
 	defaultChunks  = 100 // pieces of output without a limit
 
 	deliveryColumns = `id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size`
-	runColumns      = `id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at`
+	runColumns      = `id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, "group", failures, not_before`
 
 	// SQLite uses a partial index only where it finds the very words of the
 	// index's own condition.
@@ -26,7 +26,8 @@ const (
 
 	// Ordered by id, which counts up whatever the clock does: the queue keeps
 	// its order even when the clock was set back.
-	unfinishedIDs = `SELECT id FROM run INDEXED BY run_unfinished WHERE ` + unfinished + ` AND state = ? ORDER BY id`
+	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before FROM run INDEXED BY run_unfinished
+		WHERE ` + unfinished + ` AND state = ? ORDER BY id`
 
 	runsOf = `SELECT ` + runColumns + ` FROM run INDEXED BY run_delivery
 		WHERE delivery IN (SELECT value FROM json_each(?)) ORDER BY delivery, id`
@@ -159,14 +160,14 @@ func (s *Store) Run(ctx context.Context, id int64) (*runner.Run, error) {
 		coalesce((SELECT event FROM delivery WHERE delivery.id = run.delivery), '') FROM run WHERE id = ?`, id)
 }
 
-// Unfinished returns the ids of all runs in a state that is no end, oldest
+// Unfinished returns the places of all runs in a state that is no end, oldest
 // first.
-func (s *Store) Unfinished(ctx context.Context, state runner.State) ([]int64, error) {
-	ids, err := query(ctx, s.readDB, scanID, unfinishedIDs, string(state))
+func (s *Store) Unfinished(ctx context.Context, state runner.State) ([]runner.Place, error) {
+	places, err := query(ctx, s.readDB, scanPlace, unfinishedPlaces, string(state))
 	if err != nil {
 		return nil, fmt.Errorf("looking for unfinished runs: %w", err)
 	}
-	return ids, nil
+	return places, nil
 }
 
 // Output returns the pieces of an attempt's output that follow the one

@@ -144,10 +144,13 @@ func TestLookupsFollowAnIndex(t *testing.T) {
 	s := openTemp(t)
 	ofDelivery, _ := runListing(runner.RunFilter{Delivery: 1})
 	for text, want := range map[string]string{
-		unfinishedIDs: "SCAN run USING INDEX run_unfinished",
-		ofDelivery:    "SEARCH run USING INDEX run_delivery (delivery=?)",
-		runsOf:        "SEARCH run USING INDEX run_delivery (delivery=?)",
-		outputAfter:   "SEARCH output USING INDEX sqlite_autoindex_output_1 (run=? AND attempt=? AND seq>?)",
+		unfinishedPlaces: "SCAN run USING INDEX run_unfinished",
+		groupCount:       "SEARCH run USING INDEX run_group (group=?)",
+		groupWaiting:     "SEARCH run USING INDEX run_group (group=?)",
+		groupRunning:     "SEARCH run USING INDEX run_group (group=?)",
+		ofDelivery:       "SEARCH run USING INDEX run_delivery (delivery=?)",
+		runsOf:           "SEARCH run USING INDEX run_delivery (delivery=?)",
+		outputAfter:      "SEARCH output USING INDEX sqlite_autoindex_output_1 (run=? AND attempt=? AND seq>?)",
 	} {
 		if plan := explain(t, s, text); !strings.Contains(plan, want) {
 			t.Errorf("%s\n%s", text, plan)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"regexp"
@@ -60,6 +61,10 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := rawDB(t, dir)
+	var version int
+	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +72,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "has schema 99") || !strings.Contains(err.Error(), "written by a newer hooktender") {
 		t.Errorf("Open says %v", err)
 	}
-	if _, err := db.Exec("PRAGMA user_version = 1"); err != nil {
+	if _, err := db.Exec(fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
 		t.Fatal(err)
 	}
 	open(t, dir) // the refusal has let go of the folder

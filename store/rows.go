@@ -74,16 +74,18 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 	return string(text), nil
 }
 
-func runRow(r *runner.Run) (row, error) {
-	if r.Command == nil {
-		return row{}, fmt.Errorf("the run of rule %q has no command", r.Rule)
-	}
-	command, err := json.Marshal(r.Command)
-	if err != nil {
-		return row{}, fmt.Errorf("encoding the command of rule %q: %w", r.Rule, err)
-	}
+// runRow is a run with its command, which is encoded already.
+func runRow(r *runner.Run, command string) row {
 	return row{insertRun, []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
-		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, string(command)}}, nil
+		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
+		r.Group, groupLimit(r)}}
+}
+
+func groupLimit(r *runner.Run) int {
+	if r.Command == nil || r.Command.Concurrency == nil {
+		return 0
+	}
+	return r.Command.Concurrency.Limit
 }
 
 // micros is a time as the database has it, or NULL.

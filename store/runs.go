@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"io/fs"
 
 	"github.com/hooktender/hooktender/runner"
 )
@@ -11,7 +12,8 @@ var _ runner.Store = (*Store)(nil)
 
 const (
 	updateRun = `UPDATE run SET state = ?, attempt = ?, exit_code = ?, signal = ?, error = ?,
-		queued_at = ?, started_at = ?, finished_at = ? WHERE id = ?`
+		queued_at = ?, started_at = ?, finished_at = ?, failures = ?, not_before = ? WHERE id = ?`
+	takeRun       = updateRun + ` AND (state = 'queued' OR state = 'waiting')`
 	updateProcess = `UPDATE run SET process = ? WHERE id = ?`
 
 	// Whoever stopped waiting for a write may repeat it.
@@ -24,9 +26,7 @@ const (
 // error wraps fs.ErrNotExist if there is no such run. When ctx ends first, the
 // write may still happen; writing the same again does no harm.
 func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chunk) error {
-	id := run.ID
-	args := []any{string(run.State), run.Attempt, exitCode(run.ExitCode), run.Signal, run.Error,
-		run.QueuedAt.UnixMicro(), micros(run.StartedAt), micros(run.FinishedAt), id}
+	id, args := run.ID, updateArgs(run)
 	var last rows
 	if output != nil {
 		last = rows{outputRow(output)}
@@ -39,6 +39,29 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 	})
 	if err != nil {
 		return fmt.Errorf("storing the state of run %d: %w", id, err)
+	}
+	return nil
+}
+
+func updateArgs(run *runner.Run) []any {
+	return []any{string(run.State), run.Attempt, exitCode(run.ExitCode), run.Signal, run.Error, run.QueuedAt.UnixMicro(),
+		micros(run.StartedAt), micros(run.FinishedAt), run.Failures, micros(run.NotBefore), run.ID}
+}
+
+// Take is Update for a run that still has to be queued or waiting on disk. If it
+// is not, because a newer one has taken its place, the error wraps
+// fs.ErrNotExist and nothing is written.
+func (s *Store) Take(ctx context.Context, run *runner.Run) error {
+	args := updateArgs(run)
+	err := s.submit(ctx, func(tx *tx) error {
+		n, err := tx.exec(takeRun, args...)
+		if err == nil && n == 0 {
+			return fmt.Errorf("it is queued no more: %w", fs.ErrNotExist)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("taking run %d: %w", run.ID, err)
 	}
 	return nil
 }

@@ -92,14 +92,26 @@ func scanFullRun(row scanner) (*runner.Run, error) {
 func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 	r := new(runner.Run)
 	var queued int64
-	var started, finished sql.Null[int64]
+	var started, finished, notBefore sql.Null[int64]
 	err := row.Scan(append([]any{&r.ID, &r.Delivery, &r.Hook, &r.Rule, &r.Action, &r.State, &r.Attempt, &r.ExitCode,
-		&r.Signal, &r.Error, &queued, &started, &finished}, more...)...)
+		&r.Signal, &r.Error, &queued, &started, &finished, &r.Group, &r.Failures, &notBefore}, more...)...)
 	if err != nil {
 		return nil, err
 	}
 	r.QueuedAt, r.StartedAt, r.FinishedAt = moment(queued), momentOrNil(started), momentOrNil(finished)
+	r.NotBefore = momentOrNil(notBefore)
 	return r, nil
+}
+
+func scanPlace(row scanner) (p runner.Place, err error) {
+	var notBefore sql.Null[int64]
+	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore); err != nil {
+		return p, err
+	}
+	if notBefore.Valid {
+		p.NotBefore = moment(notBefore.V)
+	}
+	return p, nil
 }
 
 func scanChunk(row scanner) (c runner.Chunk, err error) {

@@ -78,7 +78,7 @@ func newRun(hook, rule string) *runner.Run {
 
 func accept(t testing.TB, s *Store, d *rules.Delivery, runs ...*runner.Run) {
 	t.Helper()
-	if err := s.Accept(context.WithoutCancel(t.Context()), d, runs); err != nil {
+	if _, err := s.Accept(context.WithoutCancel(t.Context()), d, runs); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -170,7 +170,7 @@ func TestWritesAfterCloseFail(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Accept(t.Context(), newDelivery("/a", ""), nil); !errors.Is(err, ErrClosed) {
+	if _, err := s.Accept(t.Context(), newDelivery("/a", ""), nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("Accept says %v", err)
 	}
 	if err := s.Ping(t.Context()); !errors.Is(err, ErrClosed) {
@@ -203,7 +203,7 @@ func TestAcceptWithEndedContext(t *testing.T) {
 	s := openTemp(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Accept(ctx, newDelivery("/a", ""), nil); !errors.Is(err, context.Canceled) {
+	if _, err := s.Accept(ctx, newDelivery("/a", ""), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Accept says %v", err)
 	}
 	if _, err := s.Delivery(t.Context(), 1); !errors.Is(err, fs.ErrNotExist) {

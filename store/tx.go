@@ -33,6 +33,28 @@ func (tx *tx) exec(text string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
+// ids runs a query whose rows are single numbers. Its text stays prepared, too.
+func (tx *tx) ids(text string, args ...any) ([]int64, error) {
+	stmt, err := tx.prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.Query(args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		id, err := scanID(rows)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
 func (tx *tx) prepare(text string) (*sql.Stmt, error) {
 	if stmt, ok := tx.stmts[text]; ok {
 		return stmt, nil

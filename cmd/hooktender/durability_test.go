@@ -205,9 +205,13 @@ func runningIn(t *testing.T, state string) []int64 {
 	t.Helper()
 	st := openStore(t, state)
 	defer st.Close()
-	ids, err := st.Unfinished(t.Context(), runner.Running)
+	places, err := st.Unfinished(t.Context(), runner.Running)
 	if err != nil {
 		t.Fatal(err)
+	}
+	var ids []int64
+	for _, p := range places {
+		ids = append(ids, p.ID)
 	}
 	return ids
 }

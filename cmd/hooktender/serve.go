@@ -107,7 +107,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 
 	reloader := &reloader{options: o, log: log}
 	run, err := runner.New(runner.Config{
-		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning,
+		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning, MaxQueued: config.Server.MaxQueued,
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
 		Log:    log,
 	})
@@ -117,7 +117,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	intake := server.NewIntake(st, run, log)
 	reloader.apply = func(c *rules.Config) {
 		intake.Use(c)
-		run.SetMaxRunning(c.Server.MaxRunning)
+		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 	}
 	reloader.begin(config)
 
