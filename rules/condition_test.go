@@ -86,6 +86,17 @@ var conditionCases = []struct {
 	{`(created ?? false) || true`, `{}`, fires},
 	{`false && deleted`, `{}`, stays},
 
+	// Nothing is in what is missing, and that must not fire behind a not either.
+	{`"skip" not in labels`, `{}`, fails},
+	{`!(ref in branches)`, `{"ref":"a"}`, fails},
+	{`"a" in labels`, `{"labels":["a"]}`, fires},
+	{`"a" not in labels`, `{"labels":["b"]}`, fires},
+	{`"a" in head_commit`, `{"head_commit":{"a":1}}`, fires},
+	{`ref not in ["a", "b"]`, `{"ref":"c"}`, fires},
+	{`ref in ["a", "b"]`, `{"ref":"b"}`, fires},
+	{`n in 1..5`, `{"n":3}`, fires},
+	{`"skip" in (labels ?? [])`, `{}`, stays},
+
 	// A function is one only where it is called.
 	{`len == 3 && len(list) == 2`, `{"len":3,"list":[1,2]}`, fires},
 	{`count.x == 1 && count(list, # > 1) == 1`, `{"count":{"x":1},"list":[1,2]}`, fires},
@@ -196,7 +207,7 @@ func TestRequestWithoutAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if matched, err := compiled.holds(environment{Request: &requestView{Request: r}}); !matched || err != nil {
+	if matched, err := compiled.holds(environment{Request: &requestView{Request: r, hook: &Hook{}}}); !matched || err != nil {
 		t.Errorf("%v, %v; want true", matched, err)
 	}
 }

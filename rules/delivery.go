@@ -19,13 +19,13 @@ const (
 	Throttled Verdict = "throttled"
 	// Rejected: not genuine, not allowed, or not readable. Nothing was evaluated.
 	Rejected Verdict = "rejected"
-	// Failed: genuine, but a condition or a value could not be evaluated and no
+	// Errored: genuine, but a condition or a value could not be evaluated and no
 	// other rule fired. Deliveries with this verdict want a look at the rules.
-	Failed Verdict = "error"
+	Errored Verdict = "error"
 )
 
 // Verdicts lists every verdict there is.
-var Verdicts = []Verdict{Accepted, Ignored, Duplicate, Throttled, Rejected, Failed}
+var Verdicts = []Verdict{Accepted, Ignored, Duplicate, Throttled, Rejected, Errored}
 
 // A Delivery is one request that arrived at a hook, and what was made of it.
 // It is written once and never changed. What a provider uses to prove itself
@@ -52,7 +52,7 @@ type Delivery struct {
 type Decision struct {
 	Rule    string `json:"rule"`
 	Matched bool   `json:"matched"`
-	Error   string `json:"error,omitempty"`
+	Error   string `json:"error"`
 }
 
 // A DeliveryFilter narrows a listing of deliveries. The zero value takes all.

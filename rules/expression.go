@@ -44,6 +44,7 @@ func compileExpression(source string) (*expression, error) {
 		expr.Function(getFunc, get),
 		expr.Function(textFunc, text),
 		expr.Function(boolFunc, boolean),
+		expr.Function(anyFunc, present),
 		expr.Function("fromJSON", fromJSON, new(func(string) any)),
 		expr.Patch(scan),
 		expr.Patch(rewrite),

@@ -15,6 +15,7 @@ const (
 	getFunc  = "$get"
 	textFunc = "$text"
 	boolFunc = "$bool"
+	anyFunc  = "$any"
 )
 
 // functionNames are the functions that an expression may call.
@@ -106,6 +107,16 @@ func fromJSON(params ...any) (any, error) {
 		return nil, fmt.Errorf("fromJSON needs a text, not %s", describe(params[0]))
 	}
 	return readJSON([]byte(s), everything)
+}
+
+// present guards the right side of in: present(value, operator, source) is the
+// value if there is one. expr lets nothing be in nil, which fails open behind a
+// not.
+func present(params ...any) (any, error) {
+	if params[0] == nil {
+		return nil, fmt.Errorf("%s is missing, and %s needs a list or an object; (%s ?? []) stands for an empty one", params[2], params[1], params[2])
+	}
+	return params[0], nil
 }
 
 // boolean guards the operands of !, && and ||: boolean(value, operator, source) is

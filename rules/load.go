@@ -148,7 +148,8 @@ func (t *topLevel) collect(n node) {
 func (t *topLevel) collectState(s *source) (found bool) {
 	for i, line := range s.lines {
 		var document yaml.Node
-		if !strings.HasPrefix(line, "state:") || yaml.Unmarshal([]byte(line), &document) != nil {
+		if !strings.HasPrefix(line, "state:") || yaml.Unmarshal([]byte(line), &document) != nil ||
+			document.Content[0].Kind != yaml.MappingNode {
 			continue
 		}
 		pair := document.Content[0].Content

@@ -99,7 +99,7 @@ func TestLoadFolder(t *testing.T) {
 	t.Setenv("TOKEN", secretValue)
 	dir := writeFiles(t, map[string]string{
 		"b.yaml":           `hooks: {/b: {verify: {github: "${file:token}"}, rules: [{run: make}]}}`,
-		"a.yml":            `hooks: {/a: {verify: {github: "${env:TOKEN}"}, rules: [{run: make, timeout: 1s}]}}`,
+		"a.yaml":           `hooks: {/a: {verify: {github: "${env:TOKEN}"}, rules: [{run: make, timeout: 1s}]}}`,
 		"z-defaults.yaml":  "defaults: {timeout: 7s}\nserver: {listen: \":1\"}",
 		"token":            secretValue,
 		"x.test.yaml":      broken,
@@ -125,7 +125,7 @@ func TestLoadFolder(t *testing.T) {
 		}
 		files = append(files, filepath.Base(file))
 	}
-	if want := []string{"a.yml", "b.yaml", "token", "z-defaults.yaml"}; !slices.Equal(files, want) {
+	if want := []string{"a.yaml", "b.yaml", "token", "z-defaults.yaml"}; !slices.Equal(files, want) {
 		t.Errorf("files are %v, want %v", files, want)
 	}
 	if config.Server.Listen != ":1" {
@@ -221,6 +221,7 @@ func TestStateFolder(t *testing.T) {
 		{"its own reference is missing", "state: /var/${env:NO_SUCH_VARIABLE}", ""},
 		{"not YAML", "state: [", ""},
 		{"broken elsewhere", "hooks:\n\t/a: x\nstate: /x # here\n", "/x"},
+		{"broken itself", "state:/x\nhooks:\n\t/a: x\n", ""},
 		{"broken, and none", "hooks:\n\t/a: x\n", ""},
 		{"empty", "", ""},
 	} {

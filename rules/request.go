@@ -25,10 +25,13 @@ type Request struct {
 // requestFields are the names below `request` in an expression.
 var requestFields = []string{"event", "headers", "hook", "id", "method", "params", "path", "query", "remote_ip"}
 
-// requestView is `request` in an expression. Maps are made only when asked for.
+// requestView is `request` in an expression. Maps are made only when asked for,
+// and hold no secrets: what a rule takes from them is stored and shown.
 type requestView struct {
 	*Request
-	query url.Values
+	hook   *Hook
+	header header
+	query  url.Values
 }
 
 func (v *requestView) field(key any) (any, error) {
@@ -36,7 +39,10 @@ func (v *requestView) field(key any) (any, error) {
 	case "event":
 		return v.Event, nil
 	case "headers":
-		return header(v.Header), nil
+		if v.header == nil {
+			v.header = header(v.hook.maskHeader(v.Header))
+		}
+		return v.header, nil
 	case "hook":
 		return v.Hook, nil
 	case "id":
@@ -62,7 +68,7 @@ func (v *requestView) field(key any) (any, error) {
 // left out, as net/url does.
 func (v *requestView) queryMap() map[string]any {
 	if v.query == nil {
-		v.query, _ = url.ParseQuery(v.RawQuery)
+		v.query, _ = url.ParseQuery(v.hook.maskQuery(v.RawQuery))
 	}
 	m := make(map[string]any, len(v.query))
 	for name, values := range v.query {

@@ -69,6 +69,9 @@ func (r *rewriter) visit(node *ast.Node) {
 			r.requireText(&n.Left, n.Operator)
 			r.requireText(&n.Right, n.Operator)
 		}
+		if n.Operator == "in" {
+			r.guard(&n.Right, anyFunc, n.Operator)
+		}
 		if slices.Contains(logicOperators, n.Operator) {
 			r.requireBool(&n.Left, n.Operator)
 			r.requireBool(&n.Right, n.Operator)

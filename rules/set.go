@@ -89,7 +89,7 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	env := environment{Payload: payload, Request: &requestView{Request: r}}
+	env := environment{Payload: payload, Request: &requestView{Request: r, hook: h}}
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action
 	for _, rule := range h.rules {
@@ -130,7 +130,7 @@ func VerdictOf(decisions []Decision) (verdict Verdict, reason string) {
 		case d.Matched:
 			return Accepted, ""
 		case d.Error != "" && verdict == Ignored:
-			verdict, reason = Failed, fmt.Sprintf("rule %q: %s", d.Rule, d.Error)
+			verdict, reason = Errored, fmt.Sprintf("rule %q: %s", d.Rule, d.Error)
 		}
 	}
 	return verdict, reason
@@ -145,24 +145,36 @@ var alwaysSecret = []string{"Authorization", "Proxy-Authorization", "Cookie"}
 // Mask returns the headers and the requested path of a request in the form in
 // which they may be kept and shown: what proves the sender is masked.
 func (h *Hook) Mask(r *Request) (http.Header, string) {
-	headers, query := slices.Clone(alwaysSecret), []string(nil)
-	if h.verifier != nil {
-		more, names := h.verifier.Sensitive()
-		headers, query = append(headers, more...), names
+	path := r.Path
+	if r.RawQuery != "" {
+		path += "?" + h.maskQuery(r.RawQuery)
 	}
-	masked := r.Header.Clone()
+	return h.maskHeader(r.Header), path
+}
+
+// sensitive are the names of headers and of parts of the query that carry
+// secrets.
+func (h *Hook) sensitive() (headers, query []string) {
+	if h.verifier == nil {
+		return alwaysSecret, nil
+	}
+	headers, query = h.verifier.Sensitive()
+	return slices.Concat(alwaysSecret, headers), query
+}
+
+func (h *Hook) maskHeader(header http.Header) http.Header {
+	masked := header.Clone()
+	headers, _ := h.sensitive()
 	for _, name := range headers {
 		if len(masked.Values(name)) > 0 {
 			masked.Set(name, mask)
 		}
 	}
-	return masked, maskQuery(r.Path, r.RawQuery, query)
+	return masked
 }
 
-func maskQuery(path, rawQuery string, names []string) string {
-	if rawQuery == "" {
-		return path
-	}
+func (h *Hook) maskQuery(rawQuery string) string {
+	_, names := h.sensitive()
 	parts := strings.Split(rawQuery, "&")
 	for i, part := range parts {
 		name, _, _ := strings.Cut(part, "=")
@@ -170,5 +182,5 @@ func maskQuery(path, rawQuery string, names []string) string {
 			parts[i] = name + "=" + mask
 		}
 	}
-	return path + "?" + strings.Join(parts, "&")
+	return strings.Join(parts, "&")
 }

@@ -64,7 +64,7 @@ func TestVerdictOf(t *testing.T) {
 	}{
 		{nil, Ignored, "no rule matched"},
 		{[]Decision{not}, Ignored, "no rule matched"},
-		{[]Decision{not, failed, not}, Failed, `rule "f": why`},
+		{[]Decision{not, failed, not}, Errored, `rule "f": why`},
 		{[]Decision{failed, matched}, Accepted, ""},
 	} {
 		if got, reason := VerdictOf(c.decisions); got != c.want || reason != c.reason {
@@ -242,6 +242,36 @@ func TestHookNeeds(t *testing.T) {
 		hook := oneHook(t, "hooks: {/a: {verify: none, rules: "+rules+"}}")
 		if got := strings.Join(paths(hook.need, ""), " "); got != want {
 			t.Errorf("%s needs %q, want %q", rules, got, want)
+		}
+	}
+}
+
+// What a rule takes from the request is stored and shown, so what proves the
+// sender is masked for it, too.
+func TestRulesDoNotSeeSecrets(t *testing.T) {
+	t.Setenv("TOKEN", secretValue)
+	for verify, request := range map[string]*Request{
+		`{bearer: "${env:TOKEN}"}`:                         {Header: http.Header{"Authorization": {"Bearer " + secretValue}}},
+		`{gitlab: "${env:TOKEN}"}`:                         {Header: http.Header{"X-Gitlab-Token": {secretValue}}},
+		`{token: {query: auth, secret: "${env:TOKEN}"}}`:   {RawQuery: "a=1&auth=" + secretValue},
+		`{token: {header: X-Key, secret: "${env:TOKEN}"}}`: {Header: http.Header{"X-Key": {secretValue}}},
+	} {
+		h := oneHook(t, `hooks: {/a: {verify: `+verify+`, rules: [
+			{run: ["{{ request.headers }}", "{{ request.query }}"]},
+			{when: request.query.auth, run: x},
+			{when: request.headers.authorization, run: x}]}}`)
+		if request.Header == nil {
+			request.Header = http.Header{}
+		}
+		if err := h.Verify(request, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		decisions, actions, err := h.Evaluate(request)
+		if err != nil || len(actions) == 0 {
+			t.Fatal(actions, err)
+		}
+		if got := fmt.Sprint(decisions, *actions[0].Command); strings.Contains(got, secretValue) || !strings.Contains(got, "secret>") {
+			t.Errorf("%s: %s", verify, got)
 		}
 	}
 }

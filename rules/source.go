@@ -162,9 +162,9 @@ func escapeWidth(raw []rune, style yaml.Style) int {
 	return 1
 }
 
-// findFiles lists the files of a configuration: the file itself, or the *.yaml
-// and *.yml of a folder in order of their names, without the users' own test
-// cases (*.test.yaml).
+// findFiles lists the files of a configuration: the file itself, or the *.yaml of
+// a folder in order of their names, without the users' own test cases
+// (*.test.yaml).
 func findFiles(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -180,9 +180,8 @@ func findFiles(path string) ([]string, error) {
 	var files []string
 	for _, e := range entries {
 		name := e.Name()
-		isYAML := strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
-		isTest := strings.HasSuffix(name, ".test.yaml") || strings.HasSuffix(name, ".test.yml")
-		if isYAML && !isTest && !strings.HasPrefix(name, ".") {
+		isTest := strings.HasSuffix(name, ".test.yaml")
+		if strings.HasSuffix(name, ".yaml") && !isTest && !strings.HasPrefix(name, ".") {
 			files = append(files, filepath.Join(path, name))
 		}
 	}

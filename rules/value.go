@@ -135,6 +135,9 @@ func (t Text) join() Text {
 // of an integer, JSON for lists and objects.
 func spell(result any) (string, error) {
 	s, err := spellAny(result)
+	if err == nil && !utf8.ValidString(s) {
+		return "", errors.New("is not valid UTF-8, and would not be stored as it is")
+	}
 	if err == nil && strings.ContainsRune(s, 0) {
 		return "", errors.New("holds a NUL byte, which no argument or variable can; read it from standard input")
 	}

@@ -209,7 +209,7 @@ func (p *privateDoor) ask(t *testing.T, method, path string) answered {
 const (
 	delivery17 = `{"id":17,"hook":"/github","received_at":"2026-03-01T12:00:00.123456Z","remote_ip":"192.0.2.7","method":"POST",` +
 		`"path":"/github?a=1","event":"push","event_id":"e1","verdict":"accepted","reason":"",` +
-		`"rules":[{"rule":"redeploy","matched":true},{"rule":"typo","matched":false,"error":"when: broken"}],` +
+		`"rules":[{"rule":"redeploy","matched":true,"error":""},{"rule":"typo","matched":false,"error":"when: broken"}],` +
 		`"headers":{"X-A":["b"]},"size":3,"runs":[{"id":42,"rule":"redeploy","state":"failed"},{"id":43,"rule":"also","state":"queued"}]}`
 	delivery16 = `{"id":16,"hook":"/none","received_at":"2026-03-01T12:00:00.123456Z","remote_ip":"","method":"","path":"","event":"","event_id":"",` +
 		`"verdict":"rejected","reason":"no X-Hub-Signature-256 header","rules":[],"size":0,"runs":[]}`

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 )
 
 // An unreadError is why a body was not read to its end.
@@ -22,17 +23,24 @@ func tooLarge(format string, args ...any) error {
 	return &unreadError{http.StatusRequestEntityTooLarge, "too large", fmt.Errorf(format, args...)}
 }
 
-// readBody reads the body once, up to the limit. The error is an *unreadError.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+var errNoRoom = &unreadError{http.StatusServiceUnavailable, "too many large bodies at once",
+	errors.New("too many large bodies are being read at once")}
+
+// readBody reads the body once, up to the limit, in the room that is reserved
+// for it. The error is an *unreadError.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *reservation) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge("the body is too large: %d bytes, %d allowed (server.max_body)", r.ContentLength, limit)
 	}
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	body, err := readSized(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+	body, err := readSized(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, room)
 	if err == nil {
 		return body, nil
+	}
+	if unread, ok := errors.AsType[*unreadError](err); ok {
+		return nil, unread
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge("the body is too large: more than %d bytes (server.max_body)", limit)
@@ -43,24 +51,65 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return nil, &unreadError{http.StatusBadRequest, "the body could not be read", fmt.Errorf("read the body: %w", err)}
 }
 
-// believed is how much memory an announced length alone is given.
+// believed is how much memory an announced length alone is given, and a body
+// without one to begin with.
 const believed = 64 << 10
 
 // readSized reads a body whose length was announced, -1 if it was not. Beyond
-// the first bytes an announcement takes only twice the memory of what has come.
-func readSized(r io.Reader, length int64) ([]byte, error) {
-	if length < 0 {
-		return io.ReadAll(r)
+// the first bytes it takes only twice the memory of what has come, and only as
+// long as there is room.
+func readSized(r io.Reader, length int64, room *reservation) ([]byte, error) {
+	size := int64(believed)
+	if length >= 0 {
+		size = min(length, believed)
 	}
-	body := make([]byte, min(length, believed))
+	body := make([]byte, size)
 	for have := 0; ; {
 		n, err := io.ReadFull(r, body[have:])
 		have += n
-		if err != nil || int64(have) == length {
+		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		switch {
+		case err == nil && int64(have) == length, ended && length < 0:
+			return body[:have], nil
+		case err != nil:
 			return body[:have], err
 		}
-		larger := make([]byte, min(length, int64(2*have)))
+		size = 2 * int64(have)
+		if length >= 0 {
+			size = min(length, size)
+		}
+		if !room.grow(size) {
+			return nil, errNoRoom
+		}
+		larger := make([]byte, size)
 		copy(larger, body)
 		body = larger
 	}
 }
+
+// allBodies is how much memory the large bodies of all requests may take at
+// once, verified or not. One body of the largest size always fits.
+const allBodies = 128 << 20
+
+// A budget is memory that many share.
+type budget struct{ used atomic.Int64 }
+
+// A reservation is what one request holds of a budget. Release gives it back.
+type reservation struct {
+	budget *budget
+	limit  int64
+	held   int64
+}
+
+// grow makes the reservation as large as size, if there is room.
+func (r *reservation) grow(size int64) bool {
+	more := size - r.held
+	if used := r.budget.used.Add(more); used > r.limit {
+		r.budget.used.Add(-more)
+		return false
+	}
+	r.held = size
+	return true
+}
+
+func (r *reservation) release() { r.budget.used.Add(-r.held) }

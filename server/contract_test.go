@@ -83,7 +83,7 @@ func contract() []contractCase {
 		{name: "fires nothing", path: "/github", signed: true, body: `{"ref":"refs/heads/dev"}`, status: 200,
 			want: `{"delivery":17,"verdict":"ignored","runs":[]}`, verdict: rules.Ignored, reason: "no rule matched"},
 		{name: "condition errs", path: "/broken", body: mainPush, status: 200,
-			want: `{"delivery":17,"verdict":"error","runs":[]}`, verdict: rules.Failed, reason: `rule "typo"`},
+			want: `{"delivery":17,"verdict":"error","runs":[]}`, verdict: rules.Errored, reason: `rule "typo"`},
 		{name: "other method of the hook", path: "/open", method: "PUT", body: `{}`, status: 202,
 			want: `{"delivery":17,"verdict":"accepted","runs":[{"id":42,"rule":"always"}]}`, verdict: rules.Accepted},
 

@@ -364,7 +364,7 @@ func (a *announced) Read(p []byte) (int, error) {
 
 func TestAnnouncedLengthTakesNoMemory(t *testing.T) {
 	r := &announced{}
-	body, err := readSized(r, 1<<40)
+	body, err := readSized(r, 1<<40, plenty())
 	if !errors.Is(err, io.ErrUnexpectedEOF) || len(body) != 1 || cap(body) > believed {
 		t.Errorf("%d bytes in %d, %v", len(body), cap(body), err)
 	}
@@ -374,13 +374,41 @@ func TestReadSized(t *testing.T) {
 	for _, size := range []int{1, 2, believed - 1, believed, believed + 1, 2 * believed, 3*believed + 7, 1 << 20} {
 		text := strings.Repeat("abcdefg", size/7+1)[:size]
 		for _, length := range []int{size, -1} {
-			if body, err := readSized(strings.NewReader(text), int64(length)); err != nil || string(body) != text {
+			if body, err := readSized(strings.NewReader(text), int64(length), plenty()); err != nil || string(body) != text {
 				t.Errorf("%d announced, %d there: %d read, %v", length, size, len(body), err)
 			}
 		}
-		if _, err := readSized(strings.NewReader(text), int64(size+1)); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		if _, err := readSized(strings.NewReader(text), int64(size+1), plenty()); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			t.Errorf("one byte less than announced: %v", err)
 		}
+	}
+}
+
+// plenty is a reservation that is never too small.
+func plenty() *reservation { return &reservation{budget: new(budget), limit: 1 << 40} }
+
+// Large bodies share a budget: who finds it used up is asked to come again, and
+// it is given back when a request ends.
+func TestBodiesShareABudget(t *testing.T) {
+	d := openPublic(t, "hooks: {/open: {verify: none, rules: [{when: ref == 1, run: x}]}}")
+	large := `{"a":"` + strings.Repeat("x", 2*believed) + `"}`
+	send := func() int { return d.send(t, d.request(t, "POST", "/open", large)).status }
+
+	if status := send(); status == http.StatusServiceUnavailable {
+		t.Errorf("alone: answered %d", status)
+	}
+	if used := d.intake.bodies.used.Load(); used != 0 {
+		t.Errorf("%d bytes are not given back", used)
+	}
+	d.intake.bodies.used.Store(allBodies - believed)
+	if status := send(); status != http.StatusServiceUnavailable {
+		t.Errorf("beside others: answered %d", status)
+	}
+	if small := d.send(t, d.request(t, "POST", "/open", `{"ref":"x"}`)); small.status == http.StatusServiceUnavailable {
+		t.Error("a small body needs no room")
+	}
+	if used := d.intake.bodies.used.Load(); used != allBodies-believed {
+		t.Errorf("%d bytes are used", used)
 	}
 }
 

@@ -44,6 +44,7 @@ type Intake struct {
 	queue    Queue
 	log      *slog.Logger
 	warnings throttle
+	bodies   budget
 	hooks    atomic.Pointer[hooks]
 	stopping atomic.Bool
 }
@@ -89,7 +90,7 @@ func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	handle, params := in.hooks.Load().lookup(r.URL)
 	if handle == nil {
-		in.warn("no such hook", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr)
+		in.warn("no such hook", "method", cut(r.Method), "path", cut(r.URL.Path), "peer", r.RemoteAddr)
 		answerError(w, http.StatusNotFound, "not found")
 		return
 	}
@@ -120,7 +121,7 @@ func isPlain(u *url.URL) bool {
 // serve is the straight line of a request.
 func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, params httprouter.Params) {
 	if !slices.Contains(hook.Methods, r.Method) {
-		in.warn("the hook does not take this method", "hook", hook.Path, "method", r.Method, "takes", hook.Methods)
+		in.warn("the hook does not take this method", "hook", hook.Path, "method", cut(r.Method), "takes", hook.Methods)
 		w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
 		answerError(w, http.StatusMethodNotAllowed, "method not allowed")
 		return
@@ -131,7 +132,9 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	}
 	received := time.Now()
 	var err error
-	if req.Body, err = readBody(w, r, h.maxBody); err != nil {
+	room := &reservation{budget: &in.bodies, limit: max(allBodies, h.maxBody)}
+	defer room.release()
+	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)
 		return
 	}
@@ -149,8 +152,8 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
 		in.store.Record(d)
-		if d.Verdict == rules.Failed {
-			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "reason", d.Reason)
+		if d.Verdict == rules.Errored {
+			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
 		}
 		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
 		return

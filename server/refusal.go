@@ -19,11 +19,15 @@ func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Req
 	d := delivery(hook, req, received)
 	d.Verdict, d.Reason = rules.Rejected, cause.Error()
 	in.store.Record(d)
-	in.warn("request rejected", "delivery", d.ID, "hook", d.Hook, "remote_ip", d.RemoteIP, "reason", d.Reason)
+	in.warn("request rejected", "delivery", d.ID, "hook", d.Hook, "remote_ip", d.RemoteIP, "reason", cut(d.Reason))
 	if _, unread := errors.AsType[*unreadError](cause); unread {
 		w.Header().Set("Connection", "close") // what is left of the body is not read
 	}
 	status, msg := rejection(cause)
+	if status == http.StatusServiceUnavailable {
+		answerLater(w, msg)
+		return
+	}
 	answerError(w, status, msg)
 }
 
@@ -55,6 +59,15 @@ func (in *Intake) warn(msg string, args ...any) {
 		args = append(args, "held_back_before", held)
 	}
 	in.log.Warn(msg, args...)
+}
+
+// cut shortens for the log what a stranger wrote.
+func cut(s string) string {
+	const enough = 200
+	if len(s) > enough {
+		return s[:enough] + "…"
+	}
+	return s
 }
 
 // logAtMost is how many warnings a second go into the log.

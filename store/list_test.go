@@ -120,7 +120,7 @@ func TestListingsFollowAnIndex(t *testing.T) {
 	var texts []string
 	for _, hook := range []string{"", "/a"} {
 		for _, since := range []time.Time{{}, noon} {
-			for _, verdicts := range [][]rules.Verdict{nil, {rules.Accepted}, {rules.Ignored, rules.Failed}} {
+			for _, verdicts := range [][]rules.Verdict{nil, {rules.Accepted}, {rules.Ignored, rules.Errored}} {
 				text, _ := deliveryListing(rules.DeliveryFilter{Hook: hook, Since: since, Verdicts: verdicts})
 				texts = append(texts, text)
 			}
