@@ -16,6 +16,7 @@ import (
 type decoder struct {
 	problems Problems
 	secrets  map[Reference]verify.Secret
+	asked    map[Reference]bool // also those that could not be read
 }
 
 // A node is one value in a file, together with where it stands: for people in
@@ -190,6 +191,7 @@ func (n node) problemBehind(before, format string, args ...any) {
 
 // read resolves a reference and remembers what it stands for.
 func (n node) read(ref Reference) verify.Secret {
+	n.d.asked[ref] = true
 	if secret, ok := n.d.secrets[ref]; ok {
 		return secret
 	}

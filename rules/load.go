@@ -38,7 +38,8 @@ func defaultServer() Server {
 
 // Load reads a file, or all *.yaml of a folder, and compiles it. If anything is
 // wrong with what the files say the error is [Problems], holding everything at
-// once; nothing of a wrong configuration is used.
+// once, and of the Config there is only Files: nothing of a wrong configuration
+// is used, but a change of one of its files may make it good.
 func Load(path string) (*Config, error) {
 	top, err := readTop(path)
 	if err != nil {
@@ -57,7 +58,7 @@ func Load(path string) (*Config, error) {
 	}
 	if len(top.d.problems) > 0 {
 		top.d.problems.sort()
-		return nil, top.d.problems
+		return &Config{Files: top.files()}, top.d.problems
 	}
 	return &Config{
 		Server: c.server,
@@ -119,7 +120,7 @@ func readTop(path string) (*topLevel, error) {
 	if err != nil {
 		return nil, err
 	}
-	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}}, settings: map[string][]node{}}
+	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}, asked: map[Reference]bool{}}, settings: map[string][]node{}}
 	for _, f := range files {
 		s, err := readSource(f)
 		if err != nil {
@@ -177,7 +178,7 @@ func (t *topLevel) files() []string {
 	for _, s := range t.sources {
 		files = append(files, filepath.Join(s.folder(), filepath.Base(s.path)))
 	}
-	for ref := range t.d.secrets {
+	for ref := range t.d.asked {
 		if path := ref.path(); path != "" {
 			files = append(files, path)
 		}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -192,7 +193,21 @@ func (a *attempt) spawn(run *Run) (*process, error) {
 	if run.Command.NoStdin {
 		stdin = nil
 	}
-	return start(argv, env, run.Command.Dir, stdin, a.output.write)
+	return a.startPatiently(argv, env, run.Command.Dir, stdin)
+}
+
+// startPatiently starts the process. Where the system has no more file
+// descriptors, processes or memory just now, that is no fault of the script's
+// either, and it waits for it to pass.
+func (a *attempt) startPatiently(argv, env []string, dir string, stdin *os.File) (p *process, failed error) {
+	err := a.r.persist("starting the process", a.id, func(context.Context) error {
+		p, failed = start(argv, env, dir, stdin, a.output.write)
+		if isScarce(failed) && a.endedBy() == none {
+			return failed
+		}
+		return nil
+	})
+	return p, cmp.Or(err, failed)
 }
 
 // writePayload makes the private file with the body, and opens it for reading. A

@@ -304,13 +304,15 @@ type house struct {
 }
 
 type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // holds a token after a write
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	wake(l.written)
 	return l.b.Write(p)
 }
 
@@ -325,7 +327,7 @@ func (l *logBuffer) String() string {
 func open(t testing.TB, atOnce int) *house { return openIn(t, t.TempDir(), atOnce) }
 
 func openIn(t testing.TB, dir string, atOnce int) *house {
-	h := &house{t: t, store: newFakeStore(t), log: &logBuffer{}}
+	h := &house{t: t, store: newFakeStore(t), log: &logBuffer{written: make(chan struct{}, 1)}}
 	h.secret = func(ref rules.Reference) (rules.Secret, error) { return "", fmt.Errorf("no secret %s", ref) }
 	var err error
 	h.runner, err = New(Config{

@@ -137,6 +137,16 @@ func (p *process) release() *os.ProcessState {
 // lastWords is how long what is still in a pipe may take to be read.
 const lastWords = 100 * time.Millisecond
 
+// isScarce tells that the system had not enough of something.
+func isScarce(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // explainStart says what a person can do about a process that did not start.
 func explainStart(err error, path, dir string) error {
 	if info, statErr := os.Stat(dir); dir != "" && (statErr != nil || !info.IsDir()) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 )
 
@@ -59,13 +60,20 @@ func (r *Runner) recover(ctx context.Context, id int64) error {
 	return r.Store.Update(ctx, run, nil)
 }
 
-// removePayloads empties the folder of payloads: nobody can be reading them.
+// payloadName is how the files of an attempt are called.
+var payloadName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.retry-after)?$`)
+
+// removePayloads removes what attempts of an earlier process left: nobody can
+// be reading it. Anything else in the folder is not ours.
 func (r *Runner) removePayloads() error {
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil {
 		return fmt.Errorf("look for left-over payloads: %w", err)
 	}
 	for _, e := range entries {
+		if !e.Type().IsRegular() || !payloadName.MatchString(e.Name()) {
+			continue
+		}
 		if err := os.Remove(filepath.Join(r.Dir, e.Name())); err != nil {
 			return fmt.Errorf("remove a left-over payload: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hooktender/hooktender/rules"
@@ -46,7 +47,7 @@ type Runner struct {
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
 func New(c Config) (*Runner, error) {
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := makePrivate(c.Dir); err != nil {
 		return nil, fmt.Errorf("make the folder for payloads: %w", err)
 	}
 	dir, err := filepath.Abs(c.Dir)
@@ -58,6 +59,25 @@ func New(c Config) (*Runner, error) {
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
 	return r, nil
+}
+
+// makePrivate makes a folder, or makes sure that one that is there is a real
+// folder of ours that nobody else can look into.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder, but a %s", dir, info.Mode().Type())
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user (%d)", dir, s.Uid)
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // Enqueue takes runs that are stored as queued, in order. It never waits.
@@ -249,7 +269,7 @@ func (r *Runner) persist(what string, run int64, write func(context.Context) err
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s of run %d: %w", what, run, err)
 		}
-		r.Log.Error("the state folder does not work; trying again", "what", what, "run", run, "in", wait, "error", err)
+		r.Log.Error("something is not to be had now; trying again", "what", what, "run", run, "in", wait, "error", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -113,6 +113,9 @@ func (c *client) open(ctx context.Context, method, path string, query url.Values
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusBadRequest {
+		return nil, usageError{refusal(resp)}
+	}
 	return nil, refusal(resp)
 }
 

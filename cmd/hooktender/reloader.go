@@ -26,7 +26,8 @@ type reloader struct {
 	one    sync.Mutex // one reload at a time
 	config atomic.Pointer[rules.Config]
 	began  *rules.Config // what the server began with, whose doors are open
-	first  string        // its fingerprint
+	first  string        // its fingerprint, taken as soon as it was read
+	asked  []string      // files that a broken configuration asked for
 }
 
 // current is the configuration in force.
@@ -37,13 +38,6 @@ func (r *reloader) use(c *rules.Config) {
 	r.apply(c)
 }
 
-// begin puts the configuration into force that the server starts with.
-func (r *reloader) begin(c *rules.Config) {
-	r.use(c)
-	r.began = c
-	r.first = r.fingerprint() // now, and not when watch begins: a change in between counts
-}
-
 // reload says what came of it. With an error nothing has changed.
 func (r *reloader) reload() (string, error) {
 	r.one.Lock()
@@ -52,7 +46,11 @@ func (r *reloader) reload() (string, error) {
 	defer func() { tell(r.log, systemd.Ready()) }()
 
 	config, err := r.options.load()
+	r.asked = nil
 	if err != nil {
+		if config != nil {
+			r.asked = config.Files
+		}
 		r.log.Error("the configuration is broken; the old one stays in force", "error", err)
 		return "", err
 	}
@@ -104,7 +102,7 @@ func (r *reloader) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := r.fingerprint()
+		now := fingerprint(r.options.file, r.watched())
 		settled := now == last
 		last = now
 		if settled && now != inForce {
@@ -114,11 +112,21 @@ func (r *reloader) watch(ctx context.Context) {
 	}
 }
 
+// watched are the files of the configuration in force and of the one that was
+// tried last, if that was broken: it may be whole when the secret is there that
+// it lacks.
+func (r *reloader) watched() []string {
+	r.one.Lock()
+	defer r.one.Unlock()
+	return slices.Concat(r.current().Files, r.asked)
+}
+
 // fingerprint tells the files' present state from any other: which file a name
-// leads to, its size and when it was written.
-func (r *reloader) fingerprint() string {
+// leads to, its size and when it was written. The files are those that file, or
+// the folder of that name, leads to.
+func fingerprint(file string, files []string) string {
 	var print []byte
-	for _, path := range append([]string{r.options.file}, r.current().Files...) {
+	for _, path := range append([]string{file}, files...) {
 		info, err := os.Stat(path)
 		if err != nil {
 			print = fmt.Appendf(print, "%s: %v\n", path, err)

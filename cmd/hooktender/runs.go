@@ -43,7 +43,7 @@ func runsListCommand(c *client) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if delivery > 0 {
+			if cmd.Flags().Changed("delivery") {
 				q.Set("delivery", strconv.FormatInt(delivery, 10))
 			}
 			var raw json.RawMessage

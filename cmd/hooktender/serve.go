@@ -95,6 +95,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	if err != nil {
 		return err
 	}
+	reloader := &reloader{options: o, log: log, began: config, first: fingerprint(o.file, config.Files)}
 	st, err := store.Open(ctx, config.State, log)
 	if err != nil {
 		return fmt.Errorf("open the state folder: %w", err)
@@ -105,7 +106,6 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	defer end()
 	go runner.Reap(life, log)
 
-	reloader := &reloader{options: o, log: log}
 	run, err := runner.New(runner.Config{
 		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning, MaxQueued: config.Server.MaxQueued,
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
@@ -119,7 +119,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		intake.Use(c)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 	}
-	reloader.begin(config)
+	reloader.use(config)
 
 	api := server.NewAPI(st, run, reloader.reload)
 	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
@@ -202,7 +202,7 @@ func stopRunner(run *runner.Runner, signals <-chan os.Signal, log *slog.Logger) 
 func (o serveOptions) load() (*rules.Config, error) {
 	config, err := loadConfig(o.file)
 	if err != nil {
-		return nil, err
+		return config, err
 	}
 	if o.listen != "" {
 		config.Server.Listen = o.listen
