@@ -25,6 +25,8 @@ type Command struct {
 
 	Concurrency *Concurrency `json:"concurrency,omitempty"` // nil: no group
 	Retry       *Retry       `json:"retry,omitempty"`       // nil: never
+	Throttle    *Throttle    `json:"throttle,omitempty"`    // nil: each event counts
+	Debounce    *Debounce    `json:"debounce,omitempty"`    // nil: at once
 }
 
 // An EnvVar is one variable that a rule sets for its script.

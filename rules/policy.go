@@ -32,6 +32,21 @@ const (
 	Latest Busy = "latest"
 )
 
+// Throttle lets the first event through and then none of the same key for a
+// while.
+type Throttle struct {
+	Every Duration `json:"every"`
+	Key   string   `json:"key"`
+}
+
+// Debounce waits until a burst of events of the same key is over, and runs for
+// the last of them.
+type Debounce struct {
+	Quiet Duration `json:"quiet"` // without another event
+	Max   Duration `json:"max"`   // but no longer after the first
+	Key   string   `json:"key"`
+}
+
 // Retry says whether a run that did not succeed is tried again. A script that
 // ends with 75 (EX_TEMPFAIL of sysexits.h) asks for it whatever On says.
 type Retry struct {
@@ -73,17 +88,12 @@ type concurrency struct {
 func readConcurrency(n node) *concurrency {
 	c := &concurrency{limit: 1, busy: Queue}
 	n.mapping(
-		setting{"group", func(n node) { c.group = n.value() }},
+		setting{"group", func(n node) { c.group = n.key() }},
 		setting{"limit", func(n node) { c.limit = n.count() }},
 		setting{"busy", func(n node) {
 			c.busy = Busy(n.one(string(Queue), string(Skip), string(Replace), string(Latest)))
 		}},
 	)
-	for _, part := range c.group {
-		if part.Ref != "" {
-			n.problem("a group is stored and shown, so it cannot hold the secret ${%s}", part.Ref)
-		}
-	}
 	return c
 }
 
@@ -134,4 +144,72 @@ func (n node) retryReasons() []string {
 		n.problem("is empty; leave it out for [failure, timeout]")
 	}
 	return reasons
+}
+
+// pace is a throttle or a debounce, whose key may hold values.
+type pace struct {
+	throttle Throttle
+	debounce Debounce
+	by       value
+}
+
+func readThrottle(n node) *pace {
+	p := &pace{}
+	n.mapping(
+		setting{"every", func(n node) { p.throttle.Every = n.duration() }},
+		setting{"by", func(n node) { p.by = n.key() }},
+	)
+	if n.Kind == yaml.MappingNode && p.throttle.Every == 0 {
+		n.problem("must say how often, as in every: 1h")
+	}
+	return p
+}
+
+func readDebounce(n node) *pace {
+	p := &pace{}
+	n.mapping(
+		setting{"quiet", func(n node) { p.debounce.Quiet = n.duration() }},
+		setting{"max", func(n node) { p.debounce.Max = n.duration() }},
+		setting{"by", func(n node) { p.by = n.key() }},
+	)
+	switch d := &p.debounce; {
+	case n.Kind == yaml.MappingNode && d.Quiet == 0:
+		n.problem("must say how long it has to be quiet, as in quiet: 30s")
+	case d.Max == 0:
+		d.Max = 10 * d.Quiet
+	case d.Max < d.Quiet:
+		n.problem("max is shorter than quiet, so it would never be waited for")
+	}
+	return p
+}
+
+// key reads a value by which events are told apart. It is stored, so it cannot
+// hold a secret.
+func (n node) key() value {
+	v := n.value()
+	for _, part := range v {
+		if part.Ref != "" {
+			n.problem("it is stored and shown, so it cannot hold the secret ${%s}", part.Ref)
+		}
+	}
+	return v
+}
+
+// fill puts the key of an event into a command.
+func (p *pace) fill(cmd *Command, env environment) error {
+	text, err := p.by.text(env)
+	if err != nil {
+		return fmt.Errorf("by: %w", err)
+	}
+	if p.throttle.Every > 0 {
+		t := p.throttle
+		t.Key = text.String()
+		cmd.Throttle = &t
+	}
+	if p.debounce.Quiet > 0 {
+		d := p.debounce
+		d.Key = text.String()
+		cmd.Debounce = &d
+	}
+	return nil
 }

@@ -113,6 +113,14 @@ func (r *rule) command(env environment) (*Command, error) {
 			return nil, err
 		}
 	}
+	for name, p := range map[string]*pace{"throttle": r.throttle, "debounce": r.debounce} {
+		if p == nil {
+			continue
+		}
+		if err := p.fill(cmd, env); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	if r.script != "" {
 		cmd.Shell = r.shell
 	}
@@ -145,6 +153,11 @@ func (r *rule) fields() *fields {
 	}
 	if r.concurrency != nil {
 		all.merge(r.concurrency.group.fields())
+	}
+	for _, p := range []*pace{r.throttle, r.debounce} {
+		if p != nil {
+			all.merge(p.by.fields())
+		}
 	}
 	return all
 }

@@ -115,6 +115,8 @@ type ruleSettings struct {
 	onInterrupt OnInterrupt
 	concurrency *concurrency // nil: only the bound on all runs
 	retry       *Retry       // nil: never
+	throttle    *pace        // nil: each event counts
+	debounce    *pace        // nil: at once
 }
 
 type envSetting struct {
@@ -144,6 +146,8 @@ func (r *ruleSettings) settings() []setting {
 		{"limits", func(n node) { n.mapping(setting{"output", func(n node) { r.outputLimit = n.size() }}) }},
 		{"concurrency", func(n node) { r.concurrency = readConcurrency(n) }},
 		{"retry", func(n node) { r.retry = readRetry(n) }},
+		{"throttle", func(n node) { r.throttle = readThrottle(n) }},
+		{"debounce", func(n node) { r.debounce = readDebounce(n) }},
 		{"on_interrupt", func(n node) { r.onInterrupt = OnInterrupt(n.one(string(Rerun), string(Fail))) }},
 	}
 }

@@ -223,3 +223,26 @@ func TestRetryCovers(t *testing.T) {
 		}
 	}
 }
+
+func TestPaces(t *testing.T) {
+	for _, c := range []struct {
+		rule, body string
+		throttle   *Throttle
+		debounce   *Debounce
+	}{
+		{`{run: x, throttle: {every: 3h}}`, `{}`, &Throttle{Duration(3 * time.Hour), ""}, nil},
+		{`{run: x, throttle: {every: 1d, by: "{{ host }}/{{ n }}"}}`, `{"host":"a","n":9007199254740993}`, &Throttle{Duration(24 * time.Hour), "a/9007199254740993"}, nil},
+		{`{run: x, debounce: {quiet: 30s}}`, `{}`, nil, &Debounce{Duration(30 * time.Second), Duration(5 * time.Minute), ""}},
+		{`{run: x, debounce: {quiet: 30s, max: 1m, by: "{{ host }}"}}`, `{"host":"a"}`, nil, &Debounce{Duration(30 * time.Second), Duration(time.Minute), "a"}},
+	} {
+		h := oneHook(t, "hooks: {/a: {verify: none, rules: ["+c.rule+"]}}")
+		_, actions, err := h.Evaluate(&Request{Hook: "/a", Body: []byte(c.body)})
+		if err != nil || len(actions) != 1 {
+			t.Fatal(actions, err)
+		}
+		cmd := actions[0].Command
+		if !reflect.DeepEqual(cmd.Throttle, c.throttle) || !reflect.DeepEqual(cmd.Debounce, c.debounce) {
+			t.Errorf("%s: %+v %+v", c.rule, cmd.Throttle, cmd.Debounce)
+		}
+	}
+}

@@ -80,11 +80,16 @@ func makePrivate(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// Enqueue takes runs that are stored as queued, in order. It never waits.
+// Enqueue takes runs that are stored as queued, or as waiting for their time, in
+// order. It never waits.
 func (r *Runner) Enqueue(runs ...*Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, run := range runs {
+		if run.State == Waiting {
+			r.wait(placeOf(run))
+			continue
+		}
 		r.queue.push(placeOf(run), run)
 	}
 	r.hub.notify(newcomers)

@@ -185,14 +185,19 @@ func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rul
 		answerLater(w, "cannot be stored now")
 		return
 	}
+	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)
-	in.queue.Enqueue(queued(runs)...)
+	in.queue.Enqueue(unended(runs)...)
+	if len(runs) == 0 {
+		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+		return
+	}
 	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
 	answer(w, http.StatusAccepted, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
 }
 
-func queued(runs []*runner.Run) []*runner.Run {
-	return slices.DeleteFunc(slices.Clone(runs), func(r *runner.Run) bool { return r.State != runner.Queued })
+func unended(runs []*runner.Run) []*runner.Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r *runner.Run) bool { return r.State.Ended() })
 }
 
 func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.Delivery {

@@ -16,22 +16,34 @@ const (
 	groupWaiting = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state <> 'running' ORDER BY id`
 	groupRunning = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state = 'running' ORDER BY id`
 
+	recentlyFired = `SELECT count(*) FROM run INDEXED BY run_throttle
+		WHERE hook = ? AND rule = ? AND throttle_key = ? AND throttle_key IS NOT NULL AND queued_at > ?`
+
+	burstRuns = `SELECT id FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
+		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0 ORDER BY id`
+	burstBegan = `SELECT coalesce(min(burst_at), 0) FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
+		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0`
+
 	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ? WHERE id = ?`
 )
 
-// An admission stores new runs, and decides what becomes of those that find
-// their group busy. Both happen in one transaction: so two events never both
-// find the group free, and what is told is what is on disk.
+// An admission stores a delivery with its new runs, and decides what becomes of
+// those that come too soon or find their group busy. All of it happens in one
+// transaction: so two events never both find the way free, and what is told is
+// what is on disk.
 type admission struct {
+	delivery  rows
 	runs      []admitted
 	at        time.Time
+	stored    int // runs
 	displaced runner.Displaced
 }
 
 // An admitted run is a copy with its command encoded: the caller may go away.
 type admitted struct {
 	runner.Run
-	command string
+	command   string
+	throttled bool
 }
 
 func (a *admission) add(r *runner.Run) error {
@@ -42,25 +54,90 @@ func (a *admission) add(r *runner.Run) error {
 	if err != nil {
 		return fmt.Errorf("encoding the command of rule %q: %w", r.Rule, err)
 	}
-	a.runs = append(a.runs, admitted{*r, string(command)})
+	a.runs = append(a.runs, admitted{Run: *r, command: string(command)})
 	return nil
 }
 
 // do is the task. It may be called again when its transaction is repeated.
 func (a *admission) do(tx *tx) error {
-	a.displaced = runner.Displaced{}
+	a.displaced, a.stored = runner.Displaced{}, 0
 	for i := range a.runs {
-		r := &a.runs[i]
-		if r.Group != "" {
-			if err := a.enter(tx, &r.Run); err != nil {
-				return fmt.Errorf("looking at the group %q: %w", r.Group, err)
-			}
+		if err := a.throttle(tx, &a.runs[i]); err != nil {
+			return err
 		}
-		if err := (rows{runRow(&r.Run, r.command)}).insert(tx); err != nil {
+	}
+	if a.stored == 0 && len(a.runs) > 0 {
+		return nil // all came too soon: the delivery is recorded without haste
+	}
+	if err := a.delivery.insert(tx); err != nil {
+		return err
+	}
+	for i := range a.runs {
+		if a.runs[i].throttled {
+			continue
+		}
+		if err := a.store(tx, &a.runs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// throttle finds out whether the rule has fired too recently for this key.
+func (a *admission) throttle(tx *tx, r *admitted) error {
+	r.throttled = false
+	if t := r.Command.Throttle; t != nil {
+		since := a.at.Add(-time.Duration(t.Every)).UnixMicro()
+		count, err := tx.ids(recentlyFired, r.Hook, r.Rule, t.Key, since)
+		if err != nil {
+			return fmt.Errorf("looking when rule %q fired last: %w", r.Rule, err)
+		}
+		r.throttled = count[0] > 0
+	}
+	if !r.throttled {
+		a.stored++
+	}
+	return nil
+}
+
+func (a *admission) store(tx *tx, r *admitted) error {
+	if r.Group != "" {
+		if err := a.enter(tx, &r.Run); err != nil {
+			return fmt.Errorf("looking at the group %q: %w", r.Group, err)
+		}
+	}
+	var burst *time.Time
+	if r.Command.Debounce != nil && r.State != runner.Skipped {
+		var err error
+		if burst, err = a.debounce(tx, &r.Run); err != nil {
+			return fmt.Errorf("looking at the burst of rule %q: %w", r.Rule, err)
+		}
+	}
+	return rows{runRow(&r.Run, r.command, burst)}.insert(tx)
+}
+
+// debounce makes a run wait until its burst is over, in the place of the one
+// before it. It returns when the burst began.
+func (a *admission) debounce(tx *tx, r *runner.Run) (*time.Time, error) {
+	d := r.Command.Debounce
+	began, err := tx.ids(burstBegan, r.Hook, r.Rule, d.Key)
+	if err != nil {
+		return nil, err
+	}
+	before, err := tx.ids(burstRuns, r.Hook, r.Rule, d.Key)
+	if err != nil {
+		return nil, err
+	}
+	burst := a.at
+	if began[0] > 0 {
+		burst = moment(began[0])
+	}
+	due := a.at.Add(time.Duration(d.Quiet))
+	if last := burst.Add(time.Duration(d.Max)); due.After(last) {
+		due = last
+	}
+	r.State, r.NotBefore = runner.Waiting, &due
+	return &burst, a.supersede(tx, before, r.ID)
 }
 
 // enter decides whether a run may wait for its turn in its group, and who has to
@@ -97,8 +174,12 @@ func (a *admission) supersedeWaiting(tx *tx, r *runner.Run) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range waiting {
-		s := runner.Succession{Run: id, By: r.ID}
+	return a.supersede(tx, waiting, r.ID)
+}
+
+func (a *admission) supersede(tx *tx, runs []int64, by int64) error {
+	for _, id := range runs {
+		s := runner.Succession{Run: id, By: by}
 		if _, err := tx.exec(supersede, s.String(), a.at.UnixMicro(), id); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
@@ -166,7 +167,9 @@ func TestUpgradeKeepsRuns(t *testing.T) {
 	r := newRun("/a", "redeploy")
 	accept(t, s, newDelivery("/a", "body"), r)
 	for _, text := range []string{
-		`DROP INDEX run_group`,
+		`DROP INDEX run_group`, `DROP INDEX run_throttle`, `DROP INDEX run_debounce`,
+		`ALTER TABLE run DROP COLUMN throttle_key`, `ALTER TABLE run DROP COLUMN debounce_key`,
+		`ALTER TABLE run DROP COLUMN burst_at`,
 		`ALTER TABLE run DROP COLUMN "group"`, `ALTER TABLE run DROP COLUMN group_limit`,
 		`ALTER TABLE run DROP COLUMN failures`, `ALTER TABLE run DROP COLUMN not_before`,
 		`PRAGMA user_version = 1`,
@@ -183,5 +186,134 @@ func TestUpgradeKeepsRuns(t *testing.T) {
 	got, err := s.Run(t.Context(), r.ID)
 	if err != nil || got.State != runner.Queued || got.Group != "" || got.Command == nil {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// arrive accepts a run at a time after noon.
+func arrive(t *testing.T, s *Store, after time.Duration, r *runner.Run) (*rules.Delivery, runner.Displaced) {
+	t.Helper()
+	d := newDelivery("/a", "")
+	d.ReceivedAt = noon.Add(after)
+	r.QueuedAt = d.ReceivedAt
+	displaced, err := s.Accept(t.Context(), d, []*runner.Run{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, displaced
+}
+
+func newPaced(rule string, throttle *rules.Throttle, debounce *rules.Debounce) *runner.Run {
+	r := newRun("/a", rule)
+	command := *r.Command
+	command.Throttle, command.Debounce = throttle, debounce
+	r.Command = &command
+	return r
+}
+
+// The first passes, the rest of the time does not; keys and rules are apart;
+// what is throttled is recorded and makes no run.
+func TestThrottle(t *testing.T) {
+	s := openTemp(t)
+	for i, c := range []struct {
+		after     time.Duration
+		rule, key string
+		passes    bool
+	}{
+		{0, "r", "a", true},
+		{time.Second, "r", "a", false},
+		{time.Second, "r", "b", true},
+		{time.Second, "other", "a", true},
+		{time.Hour - time.Microsecond, "r", "a", false},
+		{time.Hour, "r", "a", true},
+		{time.Hour + time.Minute, "r", "a", false},
+	} {
+		r := newPaced(c.rule, &rules.Throttle{Every: rules.Duration(time.Hour), Key: c.key}, nil)
+		d, _ := arrive(t, s, c.after, r)
+		if passed := r.ID != 0; passed != c.passes || (d.Verdict == rules.Throttled) == c.passes {
+			t.Errorf("%d: run %d, verdict %s", i, r.ID, d.Verdict)
+		}
+		if got, err := s.Delivery(t.Context(), d.ID); err != nil || got.Verdict != d.Verdict || got.Reason != d.Reason {
+			t.Errorf("%d: recorded %+v, %v", i, got, err)
+		}
+	}
+	if list, err := s.Runs(t.Context(), runner.RunFilter{}); err != nil || len(list) != 4 {
+		t.Errorf("%d runs, %v", len(list), err)
+	}
+}
+
+func TestThrottleInTheSameInstant(t *testing.T) {
+	s := openTemp(t)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			r := newPaced("r", &rules.Throttle{Every: rules.Duration(time.Hour)}, nil)
+			if _, err := s.Accept(t.Context(), newDelivery("/a", ""), []*runner.Run{r}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if list, err := s.Runs(t.Context(), runner.RunFilter{}); err != nil || len(list) != 1 {
+		t.Errorf("%d runs, %v", len(list), err)
+	}
+}
+
+// One rule may be throttled while another of the same delivery is not.
+func TestThrottleOfOneRuleOfTwo(t *testing.T) {
+	s := openTemp(t)
+	throttle := &rules.Throttle{Every: rules.Duration(time.Hour)}
+	arrive(t, s, 0, newPaced("r", throttle, nil))
+	throttled, free := newPaced("r", throttle, nil), newRun("/a", "free")
+	d := newDelivery("/a", "")
+	if _, err := s.Accept(t.Context(), d, []*runner.Run{throttled, free}); err != nil {
+		t.Fatal(err)
+	}
+	if d.Verdict != rules.Accepted || throttled.ID != 0 || free.ID == 0 {
+		t.Errorf("%s, runs %d and %d", d.Verdict, throttled.ID, free.ID)
+	}
+}
+
+// The last of a burst runs, when it has been quiet, but no later than the
+// maximum after the first; what has begun is not part of a burst any more.
+func TestDebounce(t *testing.T) {
+	s := openTemp(t)
+	debounce := func(key string) *runner.Run {
+		return newPaced("r", nil, &rules.Debounce{Quiet: rules.Duration(30 * time.Second), Max: rules.Duration(time.Minute), Key: key})
+	}
+	first, second, third, other := debounce("a"), debounce("a"), debounce("a"), debounce("b")
+	for _, step := range []struct {
+		after time.Duration
+		run   *runner.Run
+		due   time.Duration
+		ends  *runner.Run
+	}{
+		{0, first, 30 * time.Second, nil},
+		{20 * time.Second, second, 50 * time.Second, first},
+		{30 * time.Second, other, time.Minute, nil},
+		{45 * time.Second, third, time.Minute, second}, // not 75 s
+	} {
+		_, displaced := arrive(t, s, step.after, step.run)
+		if step.run.State != runner.Waiting || !step.run.NotBefore.Equal(noon.Add(step.due)) {
+			t.Errorf("after %v: %s until %v", step.after, step.run.State, step.run.NotBefore.Sub(noon))
+		}
+		var want []runner.Succession
+		if step.ends != nil {
+			want = []runner.Succession{{Run: step.ends.ID, By: step.run.ID}}
+		}
+		if !slices.Equal(displaced.Waiting, want) || displaced.Running != nil {
+			t.Errorf("after %v: displaced %+v", step.after, displaced)
+		}
+	}
+	places, err := s.Unfinished(t.Context(), runner.Waiting)
+	if err != nil || len(places) != 2 || !places[1].NotBefore.Equal(noon.Add(time.Minute)) {
+		t.Errorf("waiting are %+v, %v", places, err)
+	}
+	third.State, third.Attempt = runner.Running, 1
+	if err := s.Take(t.Context(), third); err != nil {
+		t.Fatal(err)
+	}
+	next := debounce("a")
+	if _, displaced := arrive(t, s, 2*time.Minute, next); len(displaced.Waiting) != 0 || !next.NotBefore.Equal(noon.Add(150*time.Second)) {
+		t.Errorf("a new burst: %+v until %v", displaced, next.NotBefore)
 	}
 }

@@ -19,15 +19,17 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
 	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
-		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // Accept stores a delivery with its body and runs, in one transaction, and
 // returns nil once that is on disk. It makes the delivery's verdict accepted,
 // gives it and the runs their ids, joins them (Run.Delivery, Run.Event), and
 // queues the runs that have no state yet. A run whose group is busy may come
-// back as skipped, and may have displaced others, which are superseded in the
+// back as skipped, one that is debounced as waiting, one that is throttled
+// without an id and is not stored; where all are, the delivery comes back with
+// the verdict throttled, and is recorded. Runs may have displaced others, which are superseded in the
 // same transaction; those that run already are for the caller to end.
 //
 // An error that wraps ctx's means that the caller stopped waiting, and the
@@ -43,7 +45,7 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 	if err != nil {
 		return runner.Displaced{}, err
 	}
-	a := &admission{at: d.ReceivedAt}
+	a := &admission{at: d.ReceivedAt, delivery: rows}
 	for _, r := range runs {
 		r.ID = s.writer.runs.next()
 		r.Delivery, r.Event = d.ID, d.Event
@@ -52,17 +54,21 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 			return runner.Displaced{}, err
 		}
 	}
-	err = s.submit(ctx, func(tx *tx) error {
-		if err := rows.insert(tx); err != nil {
-			return err
-		}
-		return a.do(tx)
-	})
-	if err != nil {
+	if err := s.submit(ctx, a.do); err != nil {
 		return runner.Displaced{}, fmt.Errorf("storing delivery %d: %w", d.ID, err)
 	}
 	for i, r := range runs {
-		r.State, r.Error, r.FinishedAt = a.runs[i].State, a.runs[i].Error, a.runs[i].FinishedAt
+		was := a.runs[i]
+		r.State, r.Error, r.FinishedAt, r.NotBefore = was.State, was.Error, was.FinishedAt, was.NotBefore
+		if was.throttled {
+			r.ID = 0
+		}
+	}
+	if a.stored == 0 && len(runs) > 0 {
+		d.Verdict, d.Reason = rules.Throttled, "each rule that matched has fired too recently (throttle)"
+		if s.queue.full() || !s.offer(d) {
+			s.drop(nil)
+		}
 	}
 	return a.displaced, nil
 }

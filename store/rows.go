@@ -75,14 +75,28 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 }
 
 // runRow is a run with its command, which is encoded already.
-func runRow(r *runner.Run, command string) row {
+func runRow(r *runner.Run, command string, burst *time.Time) row {
 	return row{insertRun, []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
 		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
-		r.Group, groupLimit(r)}}
+		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst)}}
+}
+
+func throttleKey(c *rules.Command) any {
+	if c.Throttle == nil {
+		return nil
+	}
+	return c.Throttle.Key
+}
+
+func debounceKey(c *rules.Command) any {
+	if c.Debounce == nil {
+		return nil
+	}
+	return c.Debounce.Key
 }
 
 func groupLimit(r *runner.Run) int {
-	if r.Command == nil || r.Command.Concurrency == nil {
+	if r.Command.Concurrency == nil {
 		return 0
 	}
 	return r.Command.Concurrency.Limit
