@@ -24,11 +24,14 @@ type IntakeStore interface {
 	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) error
 	// Record gives the delivery its id and keeps it soon, without waiting.
 	Record(d *rules.Delivery)
+	// RunReader is for senders that want to know how their runs go.
+	RunReader
 }
 
 // Queue takes runs that are on disk.
 type Queue interface {
 	Enqueue(runs ...*runner.Run)
+	Control
 }
 
 // An Intake is the public door. Use may be called while it serves: each request
@@ -39,7 +42,9 @@ type Intake struct {
 	log      *slog.Logger
 	warnings throttle
 	hooks    atomic.Pointer[hooks]
-	stopping atomic.Bool
+	stopping context.Context // done from Stop on
+	stop     context.CancelFunc
+	waiting  chan struct{} // holds a token for each sender that waits for runs
 }
 
 // hooks is one configuration, ready to serve.
@@ -51,7 +56,8 @@ type hooks struct {
 
 // NewIntake makes a door that answers 404 to everything until Use is called.
 func NewIntake(store IntakeStore, queue Queue, log *slog.Logger) *Intake {
-	in := &Intake{store: store, queue: queue, log: log}
+	in := &Intake{store: store, queue: queue, log: log, waiting: make(chan struct{}, maxWaiting)}
+	in.stopping, in.stop = context.WithCancel(context.Background())
 	in.hooks.Store(&hooks{router: httprouter.New()})
 	return in
 }
@@ -71,13 +77,14 @@ func (in *Intake) Use(c *rules.Config) {
 	in.hooks.Store(h)
 }
 
-// Stop makes the door answer 503 from now on.
-func (in *Intake) Stop() { in.stopping.Store(true) }
+// Stop makes the door answer 503 from now on. Senders that wait for the ends of
+// runs are answered now: what becomes of the runs shows when the server is back.
+func (in *Intake) Stop() { in.stop() }
 
 // ServeHTTP looks the path up as it is: the router's own way of serving would
 // redirect //x and /x/, and a redirected POST arrives as a GET without a body.
 func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if in.stopping.Load() {
+	if in.stopping.Err() != nil {
 		answerLater(w, "stopping")
 		return
 	}
@@ -149,11 +156,11 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
 		return
 	}
-	in.accept(w, d, actions)
+	in.accept(w, r, hook, d, actions)
 }
 
-// accept answers 202 once everything is on disk, and only then.
-func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rules.Action) {
+// accept answers once everything is on disk, and only then.
+func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hook, d *rules.Delivery, actions []rules.Action) {
 	runs := make([]*runner.Run, len(actions))
 	for i, a := range actions {
 		runs[i] = &runner.Run{
@@ -169,7 +176,7 @@ func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rul
 	}
 	in.queue.Enqueue(runs...)
 	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
-	answer(w, http.StatusAccepted, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+	in.respond(w, r, hook.Respond, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
 }
 
 func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.Delivery {
