@@ -8,9 +8,9 @@
 //
 // The way of a file: [Load] reads it, decode.go walks its nodes strictly and
 // collects every [Problem] with its position, settings.go says which settings
-// there are, and hook.go, rule.go and verification.go make hooks of them. The way
-// of a request: [Hook.Verify] asks package verify whether it is genuine,
-// [Hook.Evaluate] reads the payload (payload.go), asks each condition
+// there are, and hook.go, respond.go, rule.go and verification.go make hooks of
+// them. The way of a request: [Hook.Verify] asks package verify whether it is
+// genuine, [Hook.Evaluate] reads the payload (payload.go), asks each condition
 // (expression.go; rewrite.go says what a field's name means in it) and fills in
 // the values of those that fire (value.go).
 //

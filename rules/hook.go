@@ -15,6 +15,7 @@ import (
 type Hook struct {
 	Path    string   // as configured: "/deploy/:service"
 	Methods []string // that it takes
+	Respond Respond  // what a sender is told whose event fires a rule
 
 	verifier   *verify.Verifier // nil for verify: none
 	publicURL  string
@@ -58,6 +59,7 @@ func (c *compiler) readHook(key, n node) {
 		setting{"verify", func(n node) { verified = true; c.readVerify(h, n) }},
 		setting{"methods", func(n node) { h.Methods = n.methods() }},
 		setting{"content", func(n node) { h.content = content(n.one(string(contentJSON), string(contentForm))) }},
+		setting{"respond", func(n node) { h.Respond = n.respond() }},
 		setting{"first_match", func(n node) { h.firstMatch = n.boolean() }},
 		setting{"rules", func(n node) { ruled = true; c.readRules(h, n) }},
 	)

@@ -21,15 +21,8 @@ type APIStore interface {
 	Body(ctx context.Context, delivery int64) ([]byte, error)
 	Runs(ctx context.Context, f runner.RunFilter) ([]*runner.Run, error)
 	RunsOf(ctx context.Context, deliveries []int64) (map[int64][]*runner.Run, error)
-	Run(ctx context.Context, id int64) (*runner.Run, error)
-	Output(ctx context.Context, run int64, attempt, after, limit int) ([]runner.Chunk, error)
+	RunReader
 	Ping(ctx context.Context) error
-}
-
-// Control is what the private door can do to runs.
-type Control interface {
-	Cancel(ctx context.Context, run int64) error
-	Changed(run int64) <-chan struct{}
 }
 
 // An API is the private door's JSON interface.

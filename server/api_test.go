@@ -33,8 +33,9 @@ type fakeRuns struct {
 	canceled       []int64
 	reads          int
 
-	change  chan struct{} // closed by changed
-	waiting chan struct{} // gets one for each look at Changed
+	change    chan struct{} // closed by changed
+	waiting   chan struct{} // gets one for each look at Changed
+	canceling chan int64    // gets the id of each run that is canceled; may be nil
 }
 
 var (
@@ -130,6 +131,10 @@ func (f *fakeRuns) Cancel(_ context.Context, id int64) error {
 		return fmt.Errorf("cancel run %d: %w; it is %s", id, runner.ErrNotActive, r.State)
 	}
 	f.canceled = append(f.canceled, id)
+	select {
+	case f.canceling <- id:
+	default:
+	}
 	return nil
 }
 
@@ -141,6 +146,12 @@ func (f *fakeRuns) Changed(int64) <-chan struct{} {
 	}
 	f.waiting <- struct{}{}
 	return f.change
+}
+
+// begin keeps a run as it is now.
+func (f *fakeRuns) begin(r *runner.Run) {
+	c := *r
+	f.update(func() { f.runs = append(f.runs, &c) })
 }
 
 // update changes what is stored, and tells who waits.

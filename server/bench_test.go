@@ -15,7 +15,10 @@ import (
 )
 
 // quickStore keeps nothing.
-type quickStore struct{}
+type quickStore struct {
+	RunReader
+	Control
+}
 
 func (quickStore) Record(d *rules.Delivery) { d.ID = 1 }
 func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error) {

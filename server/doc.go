@@ -4,7 +4,9 @@
 // [Intake] is the public door and follows one straight line for each request:
 // find the hook, read the body, verify, evaluate, store, answer (intake.go; what
 // is turned away ends in refusal.go). It answers 2xx to an event that fires a
-// rule only after the event and its runs are on disk. [API] is the private door:
+// rule only after the event and its runs are on disk. A hook can want that answer
+// to tell what becomes of the runs (respond.go, then wait.go or stream.go), which
+// it reads as the private door does (follow.go). [API] is the private door:
 // JSON about deliveries and runs, and the few things one can do to them. A [Door]
 // puts either of them at an address, within [Limits].
 //

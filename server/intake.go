@@ -26,6 +26,8 @@ type IntakeStore interface {
 	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error)
 	// Record gives the delivery its id and keeps it soon, without waiting.
 	Record(d *rules.Delivery)
+	// RunReader is for senders that want to know how their runs go.
+	RunReader
 }
 
 // Queue takes runs that are on disk.
@@ -35,6 +37,7 @@ type Queue interface {
 	Displace(d runner.Displaced)
 	// Full tells that no more runs should be accepted now.
 	Full() bool
+	Control
 }
 
 // An Intake is the public door. Use may be called while it serves: each request
@@ -46,7 +49,9 @@ type Intake struct {
 	warnings throttle
 	bodies   budget
 	hooks    atomic.Pointer[hooks]
-	stopping atomic.Bool
+	stopping context.Context // done from Stop on
+	stop     context.CancelFunc
+	waiting  chan struct{} // holds a token for each sender that waits for runs
 }
 
 // hooks is one configuration, ready to serve.
@@ -58,7 +63,8 @@ type hooks struct {
 
 // NewIntake makes a door that answers 404 to everything until Use is called.
 func NewIntake(store IntakeStore, queue Queue, log *slog.Logger) *Intake {
-	in := &Intake{store: store, queue: queue, log: log}
+	in := &Intake{store: store, queue: queue, log: log, waiting: make(chan struct{}, maxWaiting)}
+	in.stopping, in.stop = context.WithCancel(context.Background())
 	in.hooks.Store(&hooks{router: httprouter.New()})
 	return in
 }
@@ -78,13 +84,14 @@ func (in *Intake) Use(c *rules.Config) {
 	in.hooks.Store(h)
 }
 
-// Stop makes the door answer 503 from now on.
-func (in *Intake) Stop() { in.stopping.Store(true) }
+// Stop makes the door answer 503 from now on. Senders that wait for the ends of
+// runs are answered now: what becomes of the runs shows when the server is back.
+func (in *Intake) Stop() { in.stop() }
 
 // ServeHTTP looks the path up as it is: the router's own way of serving would
 // redirect //x and /x/, and a redirected POST arrives as a GET without a body.
 func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if in.stopping.Load() {
+	if in.stopping.Err() != nil {
 		answerLater(w, "stopping")
 		return
 	}
@@ -159,15 +166,15 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	if in.queue.Full() {
-		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", d.Event, "setting", "server.max_queued")
+		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", cut(d.Event), "setting", "server.max_queued")
 		answerLater(w, "the queue is full")
 		return
 	}
-	in.accept(w, d, actions)
+	in.accept(w, r, hook, d, actions)
 }
 
-// accept answers 202 once everything is on disk, and only then.
-func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rules.Action) {
+// accept answers once everything is on disk, and only then.
+func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hook, d *rules.Delivery, actions []rules.Action) {
 	runs := make([]*runner.Run, len(actions))
 	for i, a := range actions {
 		runs[i] = &runner.Run{
@@ -193,7 +200,7 @@ func (in *Intake) accept(w http.ResponseWriter, d *rules.Delivery, actions []rul
 		return
 	}
 	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
-	answer(w, http.StatusAccepted, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+	in.respond(w, r, hook.Respond, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
 }
 
 func unended(runs []*runner.Run) []*runner.Run {

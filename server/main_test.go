@@ -27,8 +27,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeIntake is a store and a queue in one, so that it knows what came first.
-// It refuses what the real ones could not live with.
+// It refuses what the real ones could not live with. What becomes of its runs
+// is told by fakeRuns.
 type fakeIntake struct {
+	*fakeRuns
 	t testing.TB
 
 	mu       sync.Mutex
@@ -53,7 +55,7 @@ var (
 )
 
 func newFakeIntake(t testing.TB) *fakeIntake {
-	return &fakeIntake{t: t, lastID: 16, lastRun: 41, stored: map[*runner.Run]bool{}}
+	return &fakeIntake{fakeRuns: &fakeRuns{waiting: make(chan struct{}, 1000), canceling: make(chan int64, 10)}, t: t, lastID: 16, lastRun: 41, stored: map[*runner.Run]bool{}}
 }
 
 func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error) {
@@ -80,6 +82,7 @@ func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runn
 		f.lastRun++
 		r.ID, r.Delivery = f.lastRun, d.ID
 		f.stored[r] = true
+		f.begin(r)
 	}
 	f.accepted = append(f.accepted, d)
 	return f.displaced, nil
