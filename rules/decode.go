@@ -16,6 +16,7 @@ import (
 type decoder struct {
 	problems Problems
 	secrets  map[Reference]verify.Secret
+	literals []verify.Secret // secrets as verify has them, written out or put together
 }
 
 // A node is one value in a file, together with where it stands: for people in

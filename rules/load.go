@@ -61,7 +61,7 @@ func Load(path string) (*Config, error) {
 	return &Config{
 		Server: c.server,
 		State:  stateFolder(c.state),
-		Set:    newSet(c.hooks, top.d.secrets),
+		Set:    newSet(c.hooks, top.d.secrets, top.d.literals),
 		Files:  top.files(),
 	}, nil
 }

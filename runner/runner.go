@@ -21,7 +21,9 @@ type Config struct {
 	MaxRunning int    // attempts at once
 	// Secret reads a reference at the moment a process starts.
 	Secret func(rules.Reference) (rules.Secret, error)
-	Log    *slog.Logger
+	// Mask is what must not be shown of an attempt that starts now.
+	Mask func() *Mask
+	Log  *slog.Logger
 }
 
 // A Runner executes runs. All methods may be called from any goroutine.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -106,9 +107,11 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	go runner.Reap(life, log)
 
 	reloader := &reloader{options: o, log: log}
+	var mask atomic.Pointer[runner.Mask]
 	run, err := runner.New(runner.Config{
 		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning,
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
+		Mask:   mask.Load,
 		Log:    log,
 	})
 	if err != nil {
@@ -116,6 +119,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	intake := server.NewIntake(st, run, log)
 	reloader.apply = func(c *rules.Config) {
+		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		intake.Use(c)
 		run.SetMaxRunning(c.Server.MaxRunning)
 	}
