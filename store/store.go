@@ -17,7 +17,7 @@
 // Start reading at intake.go, where an event comes in, then queue.go and
 // writer.go, through which it reaches the disk. ids.go explains why an id is
 // known before that. runs.go is the runner's side (runner.Store), list.go
-// what the console and the command line read. The tables are in migrations.
+// what the console and the command line read; prune.go is what is not kept. The tables are in migrations.
 package store
 
 import (
@@ -46,6 +46,7 @@ type Store struct {
 	lock    *os.File
 	queue   *queue
 	writer  *writer
+	pruner  *pruner
 	tx      *tx     // the writer's own
 	writeDB *sql.DB // has no connection but tx's
 	readDB  *sql.DB
@@ -81,6 +82,7 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(err, s.release())
 	}
 	go s.writer.run()
+	s.pruner.start()
 	return s, nil
 }
 
@@ -100,6 +102,9 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if s.writer, err = newWriter(ctx, s.tx, s.queue); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	if s.pruner, err = newPruner(ctx, s); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
 	s.readDB = openDB(file, "busy_timeout(5000)", "query_only(on)")
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetConnMaxIdleTime(time.Minute)
@@ -111,6 +116,7 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 // Closing again returns the first call's error.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		s.pruner.end()
 		s.queue.close()
 		<-s.writer.stopped
 		s.closeErr = errors.Join(s.writer.err, s.release())
@@ -147,11 +153,23 @@ func (s *Store) Dropped() int64 { return s.dropped.Load() }
 // submit hands one operation to the writer and waits until it is on disk. When
 // ctx ends first, the operation may or may not still be carried out.
 func (s *Store) submit(ctx context.Context, do func(*tx) error) error {
+	return s.submitThen(ctx, do, nil)
+}
+
+// submitThen has the writer call then, if it is not nil, once the operation is
+// on disk.
+func (s *Store) submitThen(ctx context.Context, do func(*tx) error, then func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
-	if !s.queue.put(task{do: do, done: func(err error) { done <- err }}) {
+	told := func(err error) {
+		if err == nil && then != nil {
+			then()
+		}
+		done <- err
+	}
+	if !s.queue.put(task{do: do, done: told}) {
 		return ErrClosed
 	}
 	select {

@@ -121,6 +121,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	reloader.apply = func(c *rules.Config) {
 		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		intake.Use(c)
+		st.Keep(c.Keep)
 		run.SetMaxRunning(c.Server.MaxRunning)
 	}
 	reloader.begin(config)
