@@ -17,7 +17,9 @@
 // Start reading at intake.go, where an event comes in, then queue.go and
 // writer.go, through which it reaches the disk. ids.go explains why an id is
 // known before that. runs.go is the runner's side (runner.Store), list.go
-// what the console and the command line read; prune.go is what is not kept. The tables are in migrations.
+// what the console and the command line read; prune.go is what is not kept.
+// check.go looks at a database that may be damaged, and copies one. The tables
+// are in migrations.
 package store
 
 import (
@@ -181,7 +183,15 @@ func (s *Store) submitThen(ctx context.Context, do func(*tx) error, then func())
 }
 
 func openDB(file string, pragmas ...string) *sql.DB {
-	dsn := url.URL{Scheme: "file", Path: file, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return openWith(file, url.Values{"_pragma": pragmas})
+}
+
+func openReadOnly(file string) *sql.DB {
+	return openWith(file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}})
+}
+
+func openWith(file string, options url.Values) *sql.DB {
+	dsn := url.URL{Scheme: "file", Path: file, RawQuery: options.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		panic(err) // the driver's name is wrong: it is imported above

@@ -51,7 +51,7 @@ grace, and what was interrupted is queued again; a second SIGTERM does not wait.
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), o, log, func(*application) {})
+			return explainDamage(serve(cmd.Context(), o, log, func(*application) {}))
 		},
 	}
 	flags := cmd.Flags()
