@@ -17,6 +17,7 @@ type decoder struct {
 	problems Problems
 	secrets  map[Reference]verify.Secret
 	asked    map[Reference]bool // also those that could not be read
+	literals []verify.Secret    // secrets as verify has them, written out or put together
 }
 
 // A node is one value in a file, together with where it stands: for people in

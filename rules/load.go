@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,6 +18,7 @@ import (
 type Config struct {
 	Server Server
 	State  string // folder of the database, absolute
+	Keep   Keep
 	Set    *Set
 	Files  []string // every file that was read, secrets' files included, absolute
 }
@@ -32,6 +34,18 @@ type Server struct {
 	MaxQueued      int            // runs that wait for a place; beyond that, senders are asked to come again
 }
 
+// Keep says what of the past is kept.
+type Keep struct {
+	Deliveries time.Duration
+	Runs       time.Duration // ended ones, with their output
+	Output     int64         // bytes, of all runs together as they lie on disk
+}
+
+func defaultKeep() Keep {
+	const day = 24 * time.Hour
+	return Keep{Deliveries: 30 * day, Runs: 90 * day, Output: 2 << 30}
+}
+
 func defaultServer() Server {
 	return Server{Listen: ":9000", Console: "127.0.0.1:9001", MaxBody: 25 << 20, MaxRunning: 32, MaxQueued: 10_000}
 }
@@ -45,9 +59,10 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{server: defaultServer(), defaults: ruleDefaults(), paths: map[string]node{}}
+	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
 	top.single("server", c.readServer)
 	top.single("state", func(n node) { c.state = n.folder() })
+	top.single("keep", c.readKeep)
 	// Defaults count for the hooks of every file, so they are read first.
 	top.single("defaults", func(n node) { n.mapping(c.defaults.settings()...) })
 	for _, n := range top.settings["hooks"] {
@@ -63,7 +78,8 @@ func Load(path string) (*Config, error) {
 	return &Config{
 		Server: c.server,
 		State:  stateFolder(c.state),
-		Set:    newSet(c.hooks, top.d.secrets),
+		Keep:   c.keep,
+		Set:    newSet(c.hooks, top.d.secrets, top.d.literals),
 		Files:  top.files(),
 	}, nil
 }
@@ -141,7 +157,7 @@ func (t *topLevel) collect(n node) {
 	keep := func(name string) setting {
 		return setting{name, func(n node) { t.settings[name] = append(t.settings[name], n) }}
 	}
-	n.mapping(keep("server"), keep("state"), keep("defaults"), keep("hooks"))
+	n.mapping(keep("server"), keep("state"), keep("keep"), keep("defaults"), keep("hooks"))
 }
 
 // collectState looks for the state folder in a file that is no YAML as a whole:

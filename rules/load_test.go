@@ -39,6 +39,12 @@ server:
 	if fmt.Sprint(config.Server) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", config.Server, want)
 	}
+	if got, want := config.Keep, (Keep{30 * 24 * time.Hour, 90 * 24 * time.Hour, 2 << 30}); got != want {
+		t.Errorf("keeps %+v unless told otherwise, want %+v", got, want)
+	}
+	if got, want := load(t, "keep: {deliveries: 7d, output: 64KiB}"+hooks).Keep, (Keep{7 * 24 * time.Hour, 90 * 24 * time.Hour, 64 << 10}); got != want {
+		t.Errorf("keeps %+v, want %+v", got, want)
+	}
 	if folder := filepath.Dir(config.Files[0]); config.State != filepath.Join(folder, "data") {
 		t.Errorf("state is %s, want it beside the file in %s", config.State, folder)
 	}

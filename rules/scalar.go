@@ -158,7 +158,9 @@ func (n node) secret() verify.Secret {
 		n.problem("%s is not read as a variable here; write ${env:%s}", n.Value, strings.Trim(n.Value, "${}"))
 		return ""
 	}
-	return verify.Secret(n.plain())
+	secret := verify.Secret(n.plain())
+	n.d.literals = append(n.d.literals, secret)
+	return secret
 }
 
 // value reads a string that may hold {{ expressions }} and ${references}.

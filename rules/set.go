@@ -14,13 +14,14 @@ import (
 
 // A Set is all hooks of a configuration, compiled. It never changes.
 type Set struct {
-	hooks   []*Hook
-	secrets map[Reference]verify.Secret
+	hooks    []*Hook
+	secrets  map[Reference]verify.Secret
+	literals []verify.Secret // of verify
 }
 
-func newSet(hooks []*Hook, secrets map[Reference]verify.Secret) *Set {
+func newSet(hooks []*Hook, secrets map[Reference]verify.Secret, literals []verify.Secret) *Set {
 	slices.SortFunc(hooks, func(a, b *Hook) int { return strings.Compare(a.Path, b.Path) })
-	return &Set{hooks: hooks, secrets: secrets}
+	return &Set{hooks: hooks, secrets: secrets, literals: literals}
 }
 
 // Hooks lists the hooks in order of their paths. No two of them match the same
@@ -36,9 +37,12 @@ func (s *Set) Secret(ref Reference) (verify.Secret, error) {
 	return ref.Read()
 }
 
-// Secrets lists the values that must not be shown anywhere.
+// Secrets lists the values that must not be shown anywhere: those of references,
+// and those written in verify.
 func (s *Set) Secrets() []verify.Secret {
-	return slices.Sorted(maps.Values(s.secrets))
+	all := slices.AppendSeq(slices.Clone(s.literals), maps.Values(s.secrets))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Format keeps the secrets out of whatever prints a Set: fmt does not ask values

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,14 @@ hooks:
 				t.Errorf("%s of %T shows a secret: %s", format, value, got)
 			}
 		}
+	}
+	literal := load(t, `hooks: {/a: {verify: {github: [written, "x-${env:TOKEN}"]}, rules: [{run: make}]}}`)
+	var all []string
+	for _, s := range literal.Set.Secrets() {
+		all = append(all, s.Reveal())
+	}
+	if want := []string{secretValue, "written", "x-" + secretValue}; !slices.Equal(slices.Sorted(slices.Values(all)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("what is to be masked is %q, want %q", all, want)
 	}
 	if got := config.Set.Secrets(); len(got) != 1 || got[0].Reveal() != secretValue {
 		t.Errorf("%d secrets to mask, want the one", len(got))

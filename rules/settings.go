@@ -17,6 +17,7 @@ import (
 type compiler struct {
 	server   Server
 	state    string
+	keep     Keep
 	defaults ruleSettings
 	hooks    []*Hook
 	paths    map[string]node // the key of each hook, by path
@@ -32,6 +33,15 @@ func (c *compiler) readServer(n node) {
 		setting{"max_body", func(n node) { s.MaxBody = n.size() }},
 		setting{"max_running", func(n node) { s.MaxRunning = n.count() }},
 		setting{"max_queued", func(n node) { s.MaxQueued = n.count() }},
+	)
+}
+
+func (c *compiler) readKeep(n node) {
+	k := &c.keep
+	n.mapping(
+		setting{"deliveries", func(n node) { k.Deliveries = time.Duration(n.duration()) }},
+		setting{"runs", func(n node) { k.Runs = time.Duration(n.duration()) }},
+		setting{"output", func(n node) { k.Output = n.size() }},
 	)
 }
 

@@ -38,9 +38,10 @@ type attempt struct {
 	number  int    // from 1
 	payload string // path of the file with the body
 	output  *recorder
-	seq     int           // of the last chunk stored
-	refused []byte        // what the store did not take of the next
-	stop    chan struct{} // closed when it has to end early
+	secrets []rules.Secret // that it is given
+	seq     int            // of the last chunk stored
+	refused []byte         // what the store did not take of the next
+	stop    chan struct{}  // closed when it has to end early
 
 	mu      sync.Mutex
 	cause   cause
@@ -183,7 +184,7 @@ func (a *attempt) spawn(run *Run) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	argv, err := a.r.argv(run.Command)
+	argv, err := a.argv(run.Command)
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +194,7 @@ func (a *attempt) spawn(run *Run) (*process, error) {
 	if run.Command.NoStdin {
 		stdin = nil
 	}
+	a.output.hide(a.mask())
 	return a.startPatiently(argv, env, run.Command.Dir, stdin)
 }
 
@@ -346,6 +348,7 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 		return
 	}
 	run.State, run.Error = outcome(run, startErr)
+	run.Error = a.mask().Text(run.Error)
 	if run.State == Failed {
 		a.again(run)
 	}

@@ -4,8 +4,8 @@
 // It owns the queue (queue.go), the life of an attempt from the first write to
 // the last (attempt.go), processes and their trees (process.go and its
 // neighbours for each system), what a script is given (environ.go) and what it
-// printed (output.go, recorder.go). It never decides whether something should
-// run, and never answers a sender.
+// printed (output.go, recorder.go), without its secrets (mask.go). It never
+// decides whether something should run, and never answers a sender.
 //
 // Every step is written to the [Store] before the next one is taken: "running"
 // before the process starts, the end before the place is given to another. So

@@ -42,7 +42,7 @@ func (a *attempt) environ(run *Run) ([]string, error) {
 		env = append(env, retryVar+"="+a.retryFile())
 	}
 	for _, v := range run.Command.Env {
-		value, err := a.r.reveal(v.Value)
+		value, err := a.reveal(v.Value)
 		if err != nil {
 			return nil, fmt.Errorf("env %s: %w", v.Name, err)
 		}
@@ -62,37 +62,42 @@ func baseEnviron(environ []string) []string {
 	return env
 }
 
-// reveal reads the references in a text.
-func (r *Runner) reveal(t rules.Text) (string, error) {
+// reveal reads the references in a text, and remembers what they stand for.
+func (a *attempt) reveal(t rules.Text) (string, error) {
 	var b strings.Builder
 	for _, part := range t {
 		if part.Ref == "" {
 			b.WriteString(part.Literal)
 			continue
 		}
-		secret, err := r.Secret(part.Ref)
+		secret, err := a.r.Secret(part.Ref)
 		if err != nil {
 			return "", err
 		}
+		a.secrets = append(a.secrets, secret)
 		b.WriteString(secret.Reveal())
 	}
 	return b.String(), nil
 }
 
 // argv is what is executed: the shell with the script, or the list as it is.
-func (r *Runner) argv(c *rules.Command) ([]string, error) {
+func (a *attempt) argv(c *rules.Command) ([]string, error) {
 	if c.Script != "" {
 		return append(slices.Clone(c.Shell), c.Script), nil
 	}
 	argv := make([]string, len(c.Argv))
 	for i, text := range c.Argv {
 		var err error
-		if argv[i], err = r.reveal(text); err != nil {
+		if argv[i], err = a.reveal(text); err != nil {
 			return nil, fmt.Errorf("run, argument %d: %w", i, err)
 		}
 	}
 	return argv, nil
 }
+
+// mask is what the attempt must not print: what is secret now, and what it was
+// given itself, which may be of an earlier configuration.
+func (a *attempt) mask() *Mask { return a.r.Mask().With(a.secrets...) }
 
 // lookPath finds a program as the script itself would: a name on the PATH it is
 // given, a path with a slash from its working folder.

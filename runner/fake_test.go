@@ -301,6 +301,7 @@ type house struct {
 	runner *Runner
 	log    *logBuffer
 	secret func(rules.Reference) (rules.Secret, error)
+	mask   *Mask
 }
 
 type logBuffer struct {
@@ -333,6 +334,7 @@ func openIn(t testing.TB, dir string, atOnce int) *house {
 	h.runner, err = New(Config{
 		Store: h.store, Dir: dir, MaxRunning: atOnce, Log: slog.New(slog.NewTextHandler(h.log, nil)),
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return h.secret(ref) },
+		Mask:   func() *Mask { return h.mask },
 	})
 	if err != nil {
 		t.Fatal(err)

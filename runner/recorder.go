@@ -28,6 +28,7 @@ type recorder struct {
 	maxTail int
 	omitted int64
 	gapAt   time.Time // of the first byte left out
+	maskers map[Stream]*masker
 
 	ready chan struct{} // holds a token when there is enough to store at once
 	more  chan struct{} // holds a token when there is something to store
@@ -37,7 +38,15 @@ func newRecorder(limit int64) *recorder {
 	tail := min(limit/4, maxTail)
 	return &recorder{
 		room: limit - tail, maxTail: int(tail),
-		ready: make(chan struct{}, 1), more: make(chan struct{}, 1),
+		maskers: map[Stream]*masker{Stdout: {}, Stderr: {}},
+		ready:   make(chan struct{}, 1), more: make(chan struct{}, 1),
+	}
+}
+
+// hide sets what is masked, before anything is written.
+func (r *recorder) hide(m *Mask) {
+	for _, k := range r.maskers {
+		k.mask = m
 	}
 }
 
@@ -45,6 +54,11 @@ func newRecorder(limit int64) *recorder {
 func (r *recorder) write(stream Stream, p []byte, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.keep(stream, r.maskers[stream].write(p, at), at)
+}
+
+// keep takes what may be shown.
+func (r *recorder) keep(stream Stream, p []byte, at time.Time) {
 	fits := len(p)
 	if r.room < int64(fits+segmentFee) {
 		fits = max(int(r.room)-segmentFee, 0)
@@ -111,6 +125,12 @@ func join(list []Segment, s Segment) ([]Segment, int) {
 func (r *recorder) take(end bool) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if end {
+		for _, stream := range []Stream{Stdout, Stderr} {
+			k := r.maskers[stream]
+			r.keep(stream, k.flush(), k.last)
+		}
+	}
 	segments, size := r.head, r.pending
 	r.head, r.pending = nil, 0
 	if end {

@@ -23,7 +23,9 @@ type Config struct {
 	MaxQueued  int    // runs that wait; beyond that Full says so
 	// Secret reads a reference at the moment a process starts.
 	Secret func(rules.Reference) (rules.Secret, error)
-	Log    *slog.Logger
+	// Mask is what must not be shown of an attempt that starts now.
+	Mask func() *Mask
+	Log  *slog.Logger
 }
 
 // A Runner executes runs. All methods may be called from any goroutine.

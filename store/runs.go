@@ -28,15 +28,17 @@ const (
 func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chunk) error {
 	id, args := run.ID, updateArgs(run)
 	var last rows
+	printed := 0
 	if output != nil {
-		last = rows{outputRow(output)}
+		row, size := outputRow(output)
+		last, printed = rows{row}, size
 	}
-	err := s.submit(ctx, func(tx *tx) error {
+	err := s.submitThen(ctx, func(tx *tx) error {
 		if err := change(tx, id, updateRun, args); err != nil {
 			return err
 		}
 		return last.insert(tx)
-	})
+	}, func() { s.pruner.printed(printed) })
 	if err != nil {
 		return fmt.Errorf("storing the state of run %d: %w", id, err)
 	}
@@ -69,7 +71,8 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 // AppendOutput keeps a piece of output, and returns nil once it is on disk.
 // A piece that is there already is replaced.
 func (s *Store) AppendOutput(ctx context.Context, output *runner.Chunk) error {
-	if err := s.submit(ctx, rows{outputRow(output)}.insert); err != nil {
+	row, size := outputRow(output)
+	if err := s.submitThen(ctx, rows{row}.insert, func() { s.pruner.printed(size) }); err != nil {
 		return fmt.Errorf("storing output %d of run %d, attempt %d: %w", output.Seq, output.Run, output.Attempt, err)
 	}
 	return nil
@@ -98,7 +101,8 @@ func change(tx *tx, run int64, text string, args []any) error {
 	return err
 }
 
-func outputRow(c *runner.Chunk) row {
+// outputRow is the row of a piece of output, and how many bytes of it that is.
+func outputRow(c *runner.Chunk) (row, int) {
 	p := pack(c.Data)
-	return row{insertOutput, []any{c.Run, c.Attempt, c.Seq, p.s2, p.data}}
+	return row{insertOutput, []any{c.Run, c.Attempt, c.Seq, p.s2, p.data}}, len(p.data)
 }

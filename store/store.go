@@ -17,7 +17,9 @@
 // Start reading at intake.go, where an event comes in, then queue.go and
 // writer.go, through which it reaches the disk. ids.go explains why an id is
 // known before that. runs.go is the runner's side (runner.Store), list.go
-// what the console and the command line read. The tables are in migrations.
+// what the console and the command line read; prune.go is what is not kept.
+// check.go looks at a database that may be damaged, and copies one. The tables
+// are in migrations.
 package store
 
 import (
@@ -46,6 +48,7 @@ type Store struct {
 	lock    *os.File
 	queue   *queue
 	writer  *writer
+	pruner  *pruner
 	tx      *tx     // the writer's own
 	writeDB *sql.DB // has no connection but tx's
 	readDB  *sql.DB
@@ -81,6 +84,7 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(err, s.release())
 	}
 	go s.writer.run()
+	s.pruner.start()
 	return s, nil
 }
 
@@ -100,6 +104,9 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if s.writer, err = newWriter(ctx, s.tx, s.queue); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	if s.pruner, err = newPruner(ctx, s); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
 	s.readDB = openDB(file, "busy_timeout(5000)", "query_only(on)")
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetConnMaxIdleTime(time.Minute)
@@ -111,6 +118,7 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 // Closing again returns the first call's error.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		s.pruner.end()
 		s.queue.close()
 		<-s.writer.stopped
 		s.closeErr = errors.Join(s.writer.err, s.release())
@@ -147,11 +155,23 @@ func (s *Store) Dropped() int64 { return s.dropped.Load() }
 // submit hands one operation to the writer and waits until it is on disk. When
 // ctx ends first, the operation may or may not still be carried out.
 func (s *Store) submit(ctx context.Context, do func(*tx) error) error {
+	return s.submitThen(ctx, do, nil)
+}
+
+// submitThen has the writer call then, if it is not nil, once the operation is
+// on disk.
+func (s *Store) submitThen(ctx context.Context, do func(*tx) error, then func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
-	if !s.queue.put(task{do: do, done: func(err error) { done <- err }}) {
+	told := func(err error) {
+		if err == nil && then != nil {
+			then()
+		}
+		done <- err
+	}
+	if !s.queue.put(task{do: do, done: told}) {
 		return ErrClosed
 	}
 	select {
@@ -163,7 +183,15 @@ func (s *Store) submit(ctx context.Context, do func(*tx) error) error {
 }
 
 func openDB(file string, pragmas ...string) *sql.DB {
-	dsn := url.URL{Scheme: "file", Path: file, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return openWith(file, url.Values{"_pragma": pragmas})
+}
+
+func openReadOnly(file string) *sql.DB {
+	return openWith(file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}})
+}
+
+func openWith(file string, options url.Values) *sql.DB {
+	dsn := url.URL{Scheme: "file", Path: file, RawQuery: options.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		panic(err) // the driver's name is wrong: it is imported above

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -50,7 +51,7 @@ grace, and what was interrupted is queued again; a second SIGTERM does not wait.
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), o, log, func(*application) {})
+			return explainDamage(serve(cmd.Context(), o, log, func(*application) {}))
 		},
 	}
 	flags := cmd.Flags()
@@ -106,9 +107,11 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	defer end()
 	go runner.Reap(life, log)
 
+	var mask atomic.Pointer[runner.Mask]
 	run, err := runner.New(runner.Config{
 		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning, MaxQueued: config.Server.MaxQueued,
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
+		Mask:   mask.Load,
 		Log:    log,
 	})
 	if err != nil {
@@ -116,8 +119,10 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	intake := server.NewIntake(st, run, log)
 	reloader.apply = func(c *rules.Config) {
+		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		intake.Use(c)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
+		st.Keep(c.Keep)
 	}
 	reloader.use(config)
 
