@@ -213,3 +213,20 @@ func (p *pace) fill(cmd *Command, env environment) error {
 	}
 	return nil
 }
+
+// checkPolicies refuses settings that contradict each other.
+func (r *rule) checkPolicies(n node) {
+	if r.throttle != nil && r.debounce != nil {
+		n.problem("throttle takes the first of a burst and debounce the last; leave one of them out")
+	}
+	if r.concurrency == nil {
+		return
+	}
+	busy := r.concurrency.busy
+	if r.concurrency.limit > 1 && (busy == Latest || busy == Replace) {
+		n.problem("busy: %s leaves one run in the group, so limit cannot be %d; leave it out, or write busy: queue", busy, r.concurrency.limit)
+	}
+	if r.debounce != nil && (busy == Skip || busy == Replace) {
+		n.problem("with debounce a run begins later than its event, so busy: %s has nothing to go by; write busy: latest or queue", busy)
+	}
+}

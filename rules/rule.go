@@ -61,6 +61,7 @@ func (c *compiler) readRule(name string, n node) *rule {
 		setting{"run", func(n node) { acts = true; r.readRun(n) }},
 	)
 	n.mapping(settings...)
+	r.checkPolicies(n)
 	if !acts && n.Kind == yaml.MappingNode {
 		n.problem("does nothing; write run: and what to run")
 	}

@@ -182,7 +182,7 @@ func TestPolicies(t *testing.T) {
 	}{
 		{`{run: x}`, `{}`, nil, nil},
 		{`{name: r, run: x, concurrency: {}}`, `{}`, &Concurrency{"/a r", 1, Queue}, nil},
-		{`{run: x, concurrency: {group: website, limit: 2, busy: latest}}`, `{}`, &Concurrency{"website", 2, Latest}, nil},
+		{`{run: x, concurrency: {group: website, limit: 2, busy: skip}}`, `{}`, &Concurrency{"website", 2, Skip}, nil},
 		{`{name: r, run: x, concurrency: {group: "{{ host }}", busy: skip}}`, `{"host":"web-1"}`, &Concurrency{"web-1", 1, Skip}, nil},
 		{`{name: r, run: x, concurrency: {group: "{{ host }}", busy: replace}}`, `{}`, &Concurrency{"/a r", 1, Replace}, nil},
 		{`{run: x, retry: {}}`, `{}`, nil, &Retry{3, Duration(10 * time.Second), Duration(10 * time.Minute), []string{"failure", "timeout"}}},

@@ -46,6 +46,8 @@ type attempt struct {
 	mu      sync.Mutex
 	cause   cause
 	settled bool // how it ended is known, and no cause is taken any more
+	retries bool // it may be tried again
+	last    bool // but is not to be: it was canceled when it was settled already
 	// successor is who takes its place, where that is the cause.
 	successor Succession
 }
@@ -77,7 +79,17 @@ func (a *attempt) endLocked(c cause) bool {
 		a.cause = c
 		close(a.stop)
 	}
-	return !a.settled
+	if a.settled && c == canceled && a.retries {
+		a.last = true
+	}
+	return !a.settled || a.last
+}
+
+// isLast tells whether the attempt is the run's last whatever its retry says.
+func (a *attempt) isLast() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last
 }
 
 func (a *attempt) endedBy() cause {
@@ -139,6 +151,9 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 		return nil, err
 	}
 	a.number = begun.Attempt
+	a.mu.Lock()
+	a.retries = begun.Command.Retry != nil
+	a.mu.Unlock()
 	a.payload = payloadPath(a.r.Dir, &begun)
 	a.output = newRecorder(begun.Command.OutputLimit)
 	a.r.hub.notify(a.id)
@@ -151,7 +166,7 @@ func (a *attempt) read() (run *Run, err error) {
 		return err
 	})
 	if err == nil && run.State != Queued && run.State != Waiting {
-		err = fmt.Errorf("it is %s", run.State)
+		err = fmt.Errorf("it is %s: %w", run.State, fs.ErrNotExist)
 	}
 	return run, err
 }

@@ -61,7 +61,9 @@ func (q *queue) line(p Place) *line {
 		}
 		q.lines[p.line()] = l
 	}
-	l.place = p
+	if p.ID >= l.place.ID { // an older one that comes again knows older limits
+		l.place = p
+	}
 	return l
 }
 

@@ -125,23 +125,29 @@ func (r *Runner) dispatch() {
 		r.running[id] = a
 		r.ends.Go(func() {
 			next := a.execute(run)
-			r.ended(id, line, next)
+			r.ended(a, line, next)
 		})
 	}
 }
 
 // ended gives the place of an attempt to another. next is where the run waits to
 // be tried again, nil if it is over.
-func (r *Runner) ended(id int64, line *line, next *Place) {
+func (r *Runner) ended(a *attempt, line *line, next *Place) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.running, id)
+	delete(r.running, a.id)
 	r.queue.leave(line)
-	if next != nil {
+	canceled := next != nil && a.isLast()
+	if next != nil && !canceled {
 		r.wait(*next)
 	}
 	r.dispatch()
-	r.hub.notify(id)
+	r.mu.Unlock()
+	if canceled {
+		if err := r.cancelQueued(context.Background(), *next); err != nil {
+			r.Log.Error("a run that was canceled is tried again", "run", a.id, "error", err)
+		}
+	}
+	r.hub.notify(a.id)
 }
 
 // Load tells how many runs are running and how many wait for a place.
@@ -190,6 +196,9 @@ func (r *Runner) cancelQueued(ctx context.Context, p Place) error {
 		now := time.Now()
 		run.State, run.Error, run.FinishedAt, run.NotBefore = Canceled, "canceled before it began", &now, nil
 		err = r.Store.Take(ctx, run)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.notActive(ctx, p.ID) // a newer one was quicker
 	}
 	if err != nil {
 		r.requeue(p)

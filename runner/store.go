@@ -11,7 +11,8 @@ import (
 type Store interface {
 	// Update writes the run's state, attempt, exit code, signal, error and
 	// times, together with a last piece of output (nil for none), in one
-	// transaction.
+	// transaction. A run that would wait again, queued or waiting, becomes
+	// superseded if a newer one of its group has taken its place.
 	Update(ctx context.Context, run *Run, output *Chunk) error
 	// AppendOutput keeps a piece of output.
 	AppendOutput(ctx context.Context, output *Chunk) error
@@ -53,7 +54,7 @@ type Place struct {
 // one, its hook's.
 func (p Place) line() string {
 	if p.Group != "" {
-		return p.Group
+		return "group " + p.Group
 	}
 	return "hook " + p.Hook
 }

@@ -1,10 +1,15 @@
 package runner
 
 import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hooktender/hooktender/rules"
@@ -16,9 +21,14 @@ func (r *Runner) wait(p Place) {
 	if r.stopping.Err() != nil {
 		return // it waits on disk
 	}
-	timer := time.AfterFunc(time.Until(p.NotBefore), func() { r.due(p) })
-	r.waiting[p.ID] = waiter{p, timer}
+	// Round takes the monotonic clock away: a time that comes from the disk is
+	// one of the wall clock, which may be set while the run waits.
+	left := min(time.Until(p.NotBefore.Round(0)), lookAgain)
+	r.waiting[p.ID] = waiter{p, time.AfterFunc(left, func() { r.due(p) })}
 }
+
+// lookAgain is how often a run that waits looks at the clock.
+const lookAgain = time.Minute
 
 // A waiter is a run whose time has not come.
 type waiter struct {
@@ -34,6 +44,10 @@ func (r *Runner) due(p Place) {
 		return // canceled or displaced meanwhile
 	}
 	delete(r.waiting, p.ID)
+	if time.Now().Before(p.NotBefore.Round(0)) {
+		r.wait(p)
+		return
+	}
 	r.queue.push(p, nil)
 	r.dispatch()
 }
@@ -105,20 +119,46 @@ func backOff(r *rules.Retry, failures int, chance float64) time.Duration {
 
 // askedDelay is what the script wrote into the file that retryVar names.
 func (a *attempt) askedDelay() (time.Duration, bool) {
-	data, err := os.ReadFile(a.retryFile())
-	if err != nil {
+	text, err := readShort(a.retryFile())
+	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false
 	}
-	text := strings.TrimSpace(string(data[:min(len(data), 64)]))
+	delay, parseErr := parseDelay(text)
+	if err = cmp.Or(err, parseErr); err != nil {
+		a.r.Log.Warn("the script wrote into $"+retryVar+" what is neither seconds nor a duration", "run", a.id)
+		return 0, false
+	}
+	return min(delay, maxAsked), true
+}
+
+// maxAsked bounds what a script may ask for: a slip must not park a run for good.
+const maxAsked = 24 * time.Hour
+
+func parseDelay(text string) (time.Duration, error) {
+	text = strings.TrimSpace(text)
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
+		return time.Duration(seconds) * time.Second, nil
 	}
 	delay, err := time.ParseDuration(text)
-	if err != nil || delay < 0 {
-		a.r.Log.Warn("the script asks to be tried again, but not when", "run", a.id, "wrote", text)
-		return 0, false
+	if err == nil && delay < 0 {
+		err = errors.New("it is negative")
 	}
-	return delay, true
+	return delay, err
+}
+
+// readShort reads a small file that a script has made. Anything else that it may
+// have put there, a pipe, a link, a flood, neither blocks nor fills the memory.
+func readShort(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", errors.New("it is no regular file")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, 64))
+	return string(data), err
 }
 
 func (a *attempt) retryFile() string { return a.payload + ".retry-after" }

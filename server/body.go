@@ -112,4 +112,8 @@ func (r *reservation) grow(size int64) bool {
 	return true
 }
 
-func (r *reservation) release() { r.budget.used.Add(-r.held) }
+// release gives back what is held. It may be called twice.
+func (r *reservation) release() {
+	r.budget.used.Add(-r.held)
+	r.held = 0
+}

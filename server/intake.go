@@ -170,11 +170,11 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		answerLater(w, "the queue is full")
 		return
 	}
-	in.accept(w, r, hook, d, actions)
+	in.accept(w, r, hook, d, actions, room)
 }
 
 // accept answers once everything is on disk, and only then.
-func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hook, d *rules.Delivery, actions []rules.Action) {
+func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hook, d *rules.Delivery, actions []rules.Action, room *reservation) {
 	runs := make([]*runner.Run, len(actions))
 	for i, a := range actions {
 		runs[i] = &runner.Run{
@@ -192,6 +192,8 @@ func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hoo
 		answerLater(w, "cannot be stored now")
 		return
 	}
+	d.Body = nil // it is on disk, and the sender may wait for long
+	room.release()
 	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)
 	in.queue.Enqueue(unended(runs)...)

@@ -84,7 +84,8 @@ func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runn
 		f.stored[r] = true
 		f.begin(r)
 	}
-	f.accepted = append(f.accepted, d)
+	kept := *d // as it is now: the caller forgets the body afterwards
+	f.accepted = append(f.accepted, &kept)
 	return f.displaced, nil
 }
 

@@ -17,14 +17,15 @@ const (
 	groupRunning = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state = 'running' ORDER BY id`
 
 	recentlyFired = `SELECT count(*) FROM run INDEXED BY run_throttle
-		WHERE hook = ? AND rule = ? AND throttle_key = ? AND throttle_key IS NOT NULL AND queued_at > ?`
+		WHERE hook = ? AND rule = ? AND throttle_key = ? AND throttle_key IS NOT NULL
+		AND queued_at > ? AND queued_at <= ? AND state <> 'skipped'` // later: the clock was set back
 
 	burstRuns = `SELECT id FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
 		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0 ORDER BY id`
 	burstBegan = `SELECT coalesce(min(burst_at), 0) FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
 		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0`
 
-	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ? WHERE id = ?`
+	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ?, not_before = NULL WHERE id = ?`
 )
 
 // An admission stores a delivery with its new runs, and decides what becomes of
@@ -88,7 +89,7 @@ func (a *admission) throttle(tx *tx, r *admitted) error {
 	r.throttled = false
 	if t := r.Command.Throttle; t != nil {
 		since := a.at.Add(-time.Duration(t.Every)).UnixMicro()
-		count, err := tx.ids(recentlyFired, r.Hook, r.Rule, t.Key, since)
+		count, err := tx.ids(recentlyFired, r.Hook, r.Rule, t.Key, since, a.at.UnixMicro())
 		if err != nil {
 			return fmt.Errorf("looking when rule %q fired last: %w", r.Rule, err)
 		}

@@ -145,7 +145,8 @@ func TestLookupsFollowAnIndex(t *testing.T) {
 	ofDelivery, _ := runListing(runner.RunFilter{Delivery: 1})
 	for text, want := range map[string]string{
 		unfinishedPlaces: "SCAN run USING INDEX run_unfinished",
-		recentlyFired:    "SEARCH run USING COVERING INDEX run_throttle (hook=? AND rule=? AND throttle_key=? AND queued_at>?)",
+		recentlyFired:    "SEARCH run USING INDEX run_throttle (hook=? AND rule=? AND throttle_key=? AND queued_at>? AND queued_at<?)",
+		successors:       "SEARCH run USING INDEX run_of_group (group=? AND id>?)",
 		burstRuns:        "SEARCH run USING INDEX run_debounce (hook=? AND rule=? AND debounce_key=?)",
 		burstBegan:       "SEARCH run USING INDEX run_debounce (hook=? AND rule=? AND debounce_key=?)",
 		groupCount:       "SEARCH run USING INDEX run_group (group=?)",

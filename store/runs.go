@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/hooktender/hooktender/runner"
 )
@@ -13,7 +14,13 @@ var _ runner.Store = (*Store)(nil)
 const (
 	updateRun = `UPDATE run SET state = ?, attempt = ?, exit_code = ?, signal = ?, error = ?,
 		queued_at = ?, started_at = ?, finished_at = ?, failures = ?, not_before = ? WHERE id = ?`
-	takeRun       = updateRun + ` AND (state = 'queued' OR state = 'waiting')`
+	takeRun = updateRun + ` AND (state = 'queued' OR state = 'waiting')`
+
+	// successors are the newer runs of a group that let no older one wait.
+	successors = `SELECT coalesce(max(id), 0) FROM run INDEXED BY run_of_group
+		WHERE "group" = ? AND "group" <> '' AND id > ? AND state <> 'skipped' AND state <> 'canceled'
+		AND json_extract(command, '$.concurrency.busy') IN ('latest', 'replace')`
+
 	updateProcess = `UPDATE run SET process = ? WHERE id = ?`
 
 	// Whoever stopped waiting for a write may repeat it.
@@ -22,8 +29,9 @@ const (
 )
 
 // Update writes how far a run has come, with a last piece of its output (nil
-// for none), in one transaction, and returns nil once that is on disk. The
-// error wraps fs.ErrNotExist if there is no such run. When ctx ends first, the
+// for none), in one transaction, and returns nil once that is on disk. A run that
+// would wait again comes back as superseded if a newer one of its group has taken
+// its place. The error wraps fs.ErrNotExist if there is no such run. When ctx ends first, the
 // write may still happen; writing the same again does no harm.
 func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chunk) error {
 	id, args := run.ID, updateArgs(run)
@@ -33,16 +41,42 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 		row, size := outputRow(output)
 		last, printed = rows{row}, size
 	}
+	group, again := run.Group, run.State == runner.Queued || run.State == runner.Waiting
+	var successor int64
 	err := s.submitThen(ctx, func(tx *tx) error {
 		if err := change(tx, id, updateRun, args); err != nil {
 			return err
+		}
+		if again && group != "" {
+			var err error
+			if successor, err = giveWay(tx, group, id); err != nil {
+				return err
+			}
 		}
 		return last.insert(tx)
 	}, func() { s.pruner.printed(printed) })
 	if err != nil {
 		return fmt.Errorf("storing the state of run %d: %w", id, err)
 	}
+	if successor > 0 {
+		now := time.Now()
+		run.State, run.NotBefore, run.FinishedAt = runner.Superseded, nil, &now
+		run.Error = runner.Succession{Run: id, By: successor}.String()
+	}
 	return nil
+}
+
+// giveWay supersedes a run that would wait again, to be tried again or because it
+// was interrupted, if a newer one of its group has taken its place meanwhile. It
+// returns that one, 0 if there is none.
+func giveWay(tx *tx, group string, id int64) (int64, error) {
+	newer, err := tx.ids(successors, group, id)
+	if err != nil || newer[0] == 0 {
+		return 0, err
+	}
+	s := runner.Succession{Run: id, By: newer[0]}
+	_, err = tx.exec(supersede, s.String(), time.Now().UnixMicro(), id)
+	return newer[0], err
 }
 
 func updateArgs(run *runner.Run) []any {

@@ -8,6 +8,9 @@ ALTER TABLE run ADD COLUMN throttle_key TEXT;                      -- NULL for n
 ALTER TABLE run ADD COLUMN debounce_key TEXT;                      -- NULL for none
 ALTER TABLE run ADD COLUMN burst_at     INTEGER;                   -- when the burst began that is debounced
 
+-- Who came into a group after a run.
+CREATE INDEX run_of_group ON run ("group", id) WHERE "group" <> '';
+
 -- The conditions on a group ask only for its runs that are not over.
 CREATE INDEX run_group ON run ("group")
     WHERE "group" <> '' AND (state = 'queued' OR state = 'waiting' OR state = 'running');
