@@ -191,6 +191,9 @@ func (r *Runner) cancelQueued(ctx context.Context, p Place) error {
 		run.State, run.Error, run.FinishedAt, run.NotBefore = Canceled, "canceled before it began", &now, nil
 		err = r.Store.Take(ctx, run)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.notActive(ctx, p.ID) // a newer one took its place on disk already
+	}
 	if err != nil {
 		r.requeue(p)
 		return err
