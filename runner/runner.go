@@ -198,7 +198,7 @@ func (r *Runner) cancelQueued(ctx context.Context, p Place) error {
 		err = r.Store.Take(ctx, run)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return r.notActive(ctx, p.ID) // a newer one was quicker
+		return r.notActive(ctx, p.ID) // a newer one took its place on disk already
 	}
 	if err != nil {
 		r.requeue(p)

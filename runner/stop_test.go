@@ -76,6 +76,23 @@ func TestCancelWhileItStarts(t *testing.T) {
 	}
 }
 
+// One that a newer run has displaced on disk a moment ago has ended, and is
+// neither unknown nor queued again.
+func TestCancelOfOneThatWasJustSuperseded(t *testing.T) {
+	h := open(t, 0)
+	run := h.addTo("g", 1, "echo never")
+	h.runner.Enqueue(run)
+	h.store.mu.Lock()
+	h.store.runs[run.ID].State = Superseded
+	h.store.mu.Unlock()
+	if err := h.runner.Cancel(t.Context(), run.ID); !errors.Is(err, ErrNotActive) || errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, queued := h.runner.Load(); queued != 0 {
+		t.Errorf("%d are queued", queued)
+	}
+}
+
 // A cancel that cannot be written down must not lose the run, nor its place.
 func TestCancelThatFailsLeavesTheRunInItsPlace(t *testing.T) {
 	for _, operation := range []string{"run", "update"} {

@@ -88,7 +88,7 @@ func (s *serverProcess) waitForRuns() {
 	s.t.Helper()
 	for {
 		var open []runner.Run
-		err := s.client().get(s.t.Context(), "/api/runs", url.Values{"state": {"queued,running"}, "limit": {"1"}}, &open)
+		err := s.client().get(s.t.Context(), "/api/runs", url.Values{"state": {"queued,waiting,running"}, "limit": {"1"}}, &open)
 		if err != nil {
 			s.t.Fatal(err)
 		}
