@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -225,5 +226,70 @@ func TestFull(t *testing.T) {
 	h.start(sh("true"))
 	if !h.runner.Full() {
 		t.Error("two of two")
+	}
+}
+
+// A cancel that comes when the script has ended, but its end is not on disk yet,
+// keeps it from being tried again.
+func TestCancelInTheLastMoment(t *testing.T) {
+	h := open(t, 1)
+	ending, goOn := make(chan struct{}), make(chan struct{})
+	h.store.before = func(_ context.Context, op string, id int64) error {
+		if op == "update" && h.store.get(id).State == Running {
+			close(ending)
+			<-goOn
+		}
+		return nil
+	}
+	id := h.start(retrying(5, "exit 1"))
+	<-ending
+	h.store.before = nil
+	if err := h.runner.Cancel(t.Context(), id); err != nil {
+		t.Error(err)
+	}
+	close(goOn)
+	if run := h.ended(id); run.State != Canceled || run.Attempt != 1 {
+		t.Errorf("%+v", run)
+	}
+}
+
+// What a script leaves in the place of the retry file must not hang the attempt.
+func TestRetryFileThatIsNone(t *testing.T) {
+	for name, script := range map[string]string{
+		"a pipe":     `mkfifo "$HOOKTENDER_RETRY_AFTER"`,
+		"a link":     `ln -s /dev/zero "$HOOKTENDER_RETRY_AFTER"`,
+		"a folder":   `mkdir "$HOOKTENDER_RETRY_AFTER"; rmdir "$HOOKTENDER_RETRY_AFTER"`,
+		"a flood":    `head -c 10000000 /dev/zero >"$HOOKTENDER_RETRY_AFTER"`,
+		"a secret":   `echo s3cr3t >"$HOOKTENDER_RETRY_AFTER"`,
+		"a long one": `echo 1s >"$HOOKTENDER_RETRY_AFTER"; echo 99999999999999999999 >>"$HOOKTENDER_RETRY_AFTER"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, 1)
+			if run, _ := h.run(retrying(2, script+"; exit 1")); run.State != Failed || run.Attempt != 2 {
+				t.Errorf("%+v", run)
+			}
+			if strings.Contains(h.log.String(), "s3cr3t") {
+				t.Error(h.log)
+			}
+		})
+	}
+}
+
+// A line's limit is that of its newest run, whoever comes again.
+func TestAnOlderRunDoesNotBringItsLimitBack(t *testing.T) {
+	var q queue
+	q.push(Place{ID: 5, Group: "g", Limit: 1}, nil)
+	q.push(Place{ID: 1, Group: "g", Limit: 5}, nil)
+	q.push(Place{ID: 9, Hook: "g"}, nil)
+	q.push(Place{ID: 10, Group: "hook g", Limit: 1}, nil)
+	popped := 0
+	for {
+		if _, _, _, ok := q.pop(); !ok {
+			break
+		}
+		popped++
+	}
+	if popped != 3 || len(q.lines) != 3 {
+		t.Errorf("%d run at once, in %d lines", popped, len(q.lines))
 	}
 }

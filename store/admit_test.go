@@ -317,3 +317,40 @@ func TestDebounce(t *testing.T) {
 		t.Errorf("a new burst: %+v until %v", displaced, next.NotBefore)
 	}
 }
+
+// A run that would wait again, to be tried again or because it was interrupted,
+// does not come back when a newer one has taken its place: not even where that
+// one is over already.
+func TestARunThatWouldWaitAgainGivesWay(t *testing.T) {
+	for _, busy := range []rules.Busy{rules.Queue, rules.Skip, rules.Latest, rules.Replace} {
+		for _, again := range []runner.State{runner.Waiting, runner.Queued} {
+			for _, newer := range []runner.State{runner.Queued, runner.Running, runner.Succeeded, runner.Canceled} {
+				s := openTemp(t)
+				old, next, other := newGrouped("g", busy), newGrouped("g", busy), newGrouped("other", busy)
+				enter(t, s, old)
+				old.State = runner.Running
+				update(t, s, old, nil)
+				enter(t, s, next)
+				enter(t, s, other)
+				if next.State != runner.Skipped {
+					next.State, next.FinishedAt = newer, &noon
+					update(t, s, next, nil)
+				}
+				old.State, old.NotBefore = again, &noon
+				update(t, s, old, nil)
+
+				want := again
+				if (busy == rules.Latest || busy == rules.Replace) && newer != runner.Canceled {
+					want = runner.Superseded
+				}
+				stored, err := s.Run(t.Context(), old.ID)
+				if err != nil || stored.State != want || old.State != want || (want == runner.Superseded) != (stored.NotBefore == nil) {
+					t.Errorf("%s, again %s, the newer %s: %+v, told %s, %v", busy, again, newer, stored, old.State, err)
+				}
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
