@@ -146,6 +146,16 @@ func (s *fakeStore) keep(c *Chunk) {
 	s.output[key] = append(s.output[key], *c)
 }
 
+func (s *fakeStore) NoteCancel(ctx context.Context, id int64) error {
+	if err := s.ask(ctx, "cancel", id); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs[id].Canceling = true
+	return nil
+}
+
 func (s *fakeStore) NoteProcess(id int64, process string) {
 	_ = s.ask(context.Background(), "note", id)
 	s.mu.Lock()

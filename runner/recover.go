@@ -55,7 +55,11 @@ func (r *Runner) recover(ctx context.Context, id int64) error {
 	killTree(stillRuns(run.Process), payloadVar+"="+payloadPath(r.Dir, run))
 	now := time.Now()
 	run.FinishedAt = &now
-	interrupt(run, true)
+	if run.Canceling {
+		run.State, run.Error = Canceled, "canceled while it ran; the server ended meanwhile"
+	} else {
+		interrupt(run, true)
+	}
 	r.Log.Warn("run was interrupted", "run", id, "hook", run.Hook, "rule", run.Rule, "attempt", run.Attempt, "state", run.State)
 	return r.Store.Update(ctx, run, nil)
 }

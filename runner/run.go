@@ -66,6 +66,8 @@ type Run struct {
 	// Process identifies the leader of the last attempt's process tree across
 	// restarts; empty if none was started. Only this package reads it.
 	Process string `json:"-"`
+	// Canceling tells that a person wanted it ended while it ran.
+	Canceling bool `json:"-"`
 }
 
 // A RunFilter narrows a listing of runs. The zero value takes all.

@@ -169,7 +169,8 @@ func (r *Runner) Cancel(ctx context.Context, id int64) error {
 	place, queued := r.takeBack(id)
 	r.mu.Unlock()
 	if a != nil && a.end(canceled) {
-		return nil
+		// On disk, because the wish must outlive us as its answer does.
+		return r.Store.NoteCancel(context.WithoutCancel(ctx), id)
 	}
 	r.cancels.Lock()
 	defer r.cancels.Unlock()

@@ -16,6 +16,8 @@ type Store interface {
 	Update(ctx context.Context, run *Run, output *Chunk) error
 	// AppendOutput keeps a piece of output.
 	AppendOutput(ctx context.Context, output *Chunk) error
+	// NoteCancel keeps that a person wants a running run ended.
+	NoteCancel(ctx context.Context, run int64) error
 	// NoteProcess keeps run.Process soon, without waiting for the disk. It is
 	// best effort: losing it loses nothing but a way to find a stray process.
 	NoteProcess(run int64, process string)

@@ -169,7 +169,7 @@ func TestUpgradeKeepsRuns(t *testing.T) {
 	for _, text := range []string{
 		`DROP INDEX run_group`, `DROP INDEX run_throttle`, `DROP INDEX run_debounce`, `DROP INDEX run_of_group`,
 		`ALTER TABLE run DROP COLUMN throttle_key`, `ALTER TABLE run DROP COLUMN debounce_key`,
-		`ALTER TABLE run DROP COLUMN burst_at`,
+		`ALTER TABLE run DROP COLUMN burst_at`, `ALTER TABLE run DROP COLUMN canceling`,
 		`ALTER TABLE run DROP COLUMN "group"`, `ALTER TABLE run DROP COLUMN group_limit`,
 		`ALTER TABLE run DROP COLUMN failures`, `ALTER TABLE run DROP COLUMN not_before`,
 		`PRAGMA user_version = 1`,

@@ -21,6 +21,8 @@ const (
 		WHERE "group" = ? AND "group" <> '' AND id > ? AND state <> 'skipped' AND state <> 'canceled'
 		AND json_extract(command, '$.concurrency.busy') IN ('latest', 'replace')`
 
+	updateCanceling = `UPDATE run SET canceling = 1 WHERE id = ?`
+
 	updateProcess = `UPDATE run SET process = ? WHERE id = ?`
 
 	// Whoever stopped waiting for a write may repeat it.
@@ -98,6 +100,16 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 	})
 	if err != nil {
 		return fmt.Errorf("taking run %d: %w", run.ID, err)
+	}
+	return nil
+}
+
+// NoteCancel keeps that a person wants a running run ended, and returns nil once
+// that is on disk.
+func (s *Store) NoteCancel(ctx context.Context, run int64) error {
+	err := s.submit(ctx, func(tx *tx) error { return change(tx, run, updateCanceling, []any{run}) })
+	if err != nil {
+		return fmt.Errorf("storing that run %d is canceled: %w", run, err)
 	}
 	return nil
 }

@@ -77,11 +77,12 @@ func scanRun(row scanner) (*runner.Run, error) { return scanRunAnd(row) }
 func scanFullRun(row scanner) (*runner.Run, error) {
 	var process, event string
 	var command []byte
-	r, err := scanRunAnd(row, &process, &command, &event)
+	var canceling bool
+	r, err := scanRunAnd(row, &process, &canceling, &command, &event)
 	if err != nil {
 		return nil, err
 	}
-	r.Process, r.Event = process, event
+	r.Process, r.Canceling, r.Event = process, canceling, event
 	if err := json.Unmarshal(command, &r.Command); err != nil {
 		return nil, fmt.Errorf("its command: %w", err)
 	}

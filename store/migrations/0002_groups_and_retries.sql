@@ -7,6 +7,7 @@ ALTER TABLE run ADD COLUMN not_before  INTEGER;                    -- of a waiti
 ALTER TABLE run ADD COLUMN throttle_key TEXT;                      -- NULL for none
 ALTER TABLE run ADD COLUMN debounce_key TEXT;                      -- NULL for none
 ALTER TABLE run ADD COLUMN burst_at     INTEGER;                   -- when the burst began that is debounced
+ALTER TABLE run ADD COLUMN canceling    INTEGER NOT NULL DEFAULT 0; -- 1: a person wants its attempt ended
 
 -- Who came into a group after a run.
 CREATE INDEX run_of_group ON run ("group", id) WHERE "group" <> '';
