@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -169,7 +170,6 @@ func (d *demonstration) invite(app *application, hook string) {
 	d.say("Ctrl-C ends the demo and removes everything.")
 }
 
-// isGoRun tells a binary that go run made for this one run.
-func isGoRun(path string) bool {
-	return filepath.Base(filepath.Dir(path)) == "exe"
-}
+// isGoRun tells a binary that go run has made: it lies in the folder of a build,
+// or in the cache of builds.
+func isGoRun(path string) bool { return strings.Contains(path, "go-build") }

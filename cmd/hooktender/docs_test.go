@@ -149,7 +149,7 @@ func (r *reader) install() {
 
 // readyWhen says which lines start something that stays, and when it is there.
 var readyWhen = map[string]string{
-	"go run ./cmd/hooktender demo": "Ctrl-C",
+	"go run ./cmd/hooktender demo": "go run ./cmd/hooktender runs --socket", // near the end, for who has no binary
 	"hooktender serve --watch":     "msg=serving",
 }
 
