@@ -21,7 +21,7 @@ func lockFolder(dir string, now time.Time) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the state folder: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock(f); err != nil {
 		defer f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("the state folder %s is in use by another hooktender: %s", dir, holder(f))
@@ -32,6 +32,21 @@ func lockFolder(dir string, now time.Time) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("signing the lock of %s: %w", dir, err), f.Close())
 	}
 	return f, nil
+}
+
+// lockPatience is how long the lock of a process that was killed may outlive it: a
+// child that it was just starting holds the file until it has become its script.
+const lockPatience = 2 * time.Second
+
+// flock takes the lock of a file. The error is EWOULDBLOCK if another keeps it.
+func flock(f *os.File) error {
+	const again = 10 * time.Millisecond
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(again) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func sign(f *os.File, now time.Time) error {

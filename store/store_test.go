@@ -210,3 +210,15 @@ func TestAcceptWithEndedContext(t *testing.T) {
 		t.Errorf("a delivery whose sender had left before is stored: %v", err)
 	}
 }
+
+// The lock of a server that was killed may outlive it for a moment, in a child
+// that it was just starting. The next one waits for that.
+func TestOpenWaitsForALockThatIsLetGo(t *testing.T) {
+	dir := t.TempDir()
+	held, err := lockFolder(dir, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(100*time.Millisecond, func() { _ = unlockFolder(held) }).Stop()
+	open(t, dir)
+}
