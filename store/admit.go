@@ -18,7 +18,7 @@ const (
 
 	recentlyFired = `SELECT count(*) FROM run INDEXED BY run_throttle
 		WHERE hook = ? AND rule = ? AND throttle_key = ? AND throttle_key IS NOT NULL
-		AND queued_at > ? AND queued_at <= ? AND state <> 'skipped'` // later: the clock was set back
+		AND queued_at > ? AND queued_at < ? AND state <> 'skipped'`
 
 	burstRuns = `SELECT id FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
 		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0 ORDER BY id`
@@ -88,8 +88,11 @@ func (a *admission) do(tx *tx) error {
 func (a *admission) throttle(tx *tx, r *admitted) error {
 	r.throttled = false
 	if t := r.Command.Throttle; t != nil {
-		since := a.at.Add(-time.Duration(t.Every)).UnixMicro()
-		count, err := tx.ids(recentlyFired, r.Hook, r.Rule, t.Key, since, a.at.UnixMicro())
+		// Two that arrive together may come here in the other order, so one that
+		// is a little later counts, too; one that is much later is from before
+		// the clock was set back.
+		every := time.Duration(t.Every)
+		count, err := tx.ids(recentlyFired, r.Hook, r.Rule, t.Key, a.at.Add(-every).UnixMicro(), a.at.Add(every).UnixMicro())
 		if err != nil {
 			return fmt.Errorf("looking when rule %q fired last: %w", r.Rule, err)
 		}

@@ -226,6 +226,9 @@ func TestThrottle(t *testing.T) {
 		{time.Hour - time.Microsecond, "r", "a", false},
 		{time.Hour, "r", "a", true},
 		{time.Hour + time.Minute, "r", "a", false},
+		{time.Minute, "r", "a", false},   // arrived before the last one, and comes here after it
+		{-2 * time.Hour, "r", "a", true}, // the clock was set back
+		{-2*time.Hour + 1, "r", "a", false},
 	} {
 		r := newPaced(c.rule, &rules.Throttle{Every: rules.Duration(time.Hour), Key: c.key}, nil)
 		d, _ := arrive(t, s, c.after, r)
@@ -236,7 +239,7 @@ func TestThrottle(t *testing.T) {
 			t.Errorf("%d: recorded %+v, %v", i, got, err)
 		}
 	}
-	if list, err := s.Runs(t.Context(), runner.RunFilter{}); err != nil || len(list) != 4 {
+	if list, err := s.Runs(t.Context(), runner.RunFilter{}); err != nil || len(list) != 5 {
 		t.Errorf("%d runs, %v", len(list), err)
 	}
 }
