@@ -23,7 +23,7 @@ lint:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/hooktender ./cmd/hooktender
 
-# The race detector needs a C compiler, the examples need git.
+# The race detector needs a C compiler, the examples git, the streamed answers curl.
 tools:
 	@missing=""; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \

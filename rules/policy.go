@@ -195,8 +195,11 @@ func (n node) key() value {
 	return v
 }
 
-// fill puts the key of an event into a command.
+// fill puts the key of an event into a command. A rule without a pace has nil.
 func (p *pace) fill(cmd *Command, env environment) error {
+	if p == nil {
+		return nil
+	}
 	text, err := p.by.text(env)
 	if err != nil {
 		return fmt.Errorf("by: %w", err)

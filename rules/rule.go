@@ -114,13 +114,11 @@ func (r *rule) command(env environment) (*Command, error) {
 			return nil, err
 		}
 	}
-	for name, p := range map[string]*pace{"throttle": r.throttle, "debounce": r.debounce} {
-		if p == nil {
-			continue
-		}
-		if err := p.fill(cmd, env); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+	if err := r.throttle.fill(cmd, env); err != nil {
+		return nil, fmt.Errorf("throttle: %w", err)
+	}
+	if err := r.debounce.fill(cmd, env); err != nil {
+		return nil, fmt.Errorf("debounce: %w", err)
 	}
 	if r.script != "" {
 		cmd.Shell = r.shell

@@ -1,8 +1,9 @@
 // Package runner MAKES IT HAPPEN: it takes runs that are stored, starts as many
 // at once as it may, keeps the rest in order, and sees each one to its end.
 //
-// It owns the queue (queue.go), the life of an attempt from the first write to
-// the last (attempt.go), processes and their trees (process.go and its
+// It owns the lines of the queue (queue.go), runs whose time has not come and
+// those that are tried again (wait.go), the life of an attempt from the first
+// write to the last (attempt.go), processes and their trees (process.go and its
 // neighbours for each system), what a script is given (environ.go) and what it
 // printed (output.go, recorder.go), without its secrets (mask.go). It never
 // decides whether something should run, and never answers a sender.
