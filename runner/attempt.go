@@ -269,8 +269,8 @@ func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
 	case <-time.After(patience):
 	case <-a.r.killing.Done():
 	}
-	if cause != none {
-		p.kill(a.mark())
+	if cause != none || hasOrphans() {
+		p.kill(a.mark()) // what left the group belongs to the attempt all the same
 	}
 	return p.release()
 }

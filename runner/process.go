@@ -124,8 +124,8 @@ func (p *process) kill(mark string) {
 // by another.
 func (p *process) release() *os.ProcessState {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	// A process that left the group may still hold the pipe; its output is not
-	// this attempt's any more.
+	// What could not be found may still hold the pipe; its output is not this
+	// attempt's any more.
 	for _, f := range p.pipes {
 		_ = f.SetReadDeadline(time.Now().Add(lastWords))
 	}

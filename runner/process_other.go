@@ -16,6 +16,7 @@ func (p *process) awaitExit() { _ = p.cmd.Wait() }
 func (p *process) collect() { known.remove(p.pid) }
 
 func killTree(int, string) {}
+func hasOrphans() bool     { return false }
 func identify(int) string  { return "" }
 func stillRuns(string) int { return 0 }
 
