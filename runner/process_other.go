@@ -20,5 +20,7 @@ func hasOrphans() bool     { return false }
 func identify(int) string  { return "" }
 func stillRuns(string) int { return 0 }
 
+func withoutInheritance(spawn func() error) error { return spawn() }
+
 // Reap has nothing to do on this system.
 func Reap(ctx context.Context, _ *slog.Logger) { <-ctx.Done() }
