@@ -130,6 +130,9 @@ func (h cgroupHost) ownGroup() (string, error) {
 
 // groupFolder finds a group in the mounted tree (proc_pid_mountinfo(5)).
 func groupFolder(group, mounts string) (string, error) {
+	if strings.HasPrefix(group, "/..") {
+		return "", fmt.Errorf("the control group %s is outside of what this server sees", group)
+	}
 	for line := range strings.Lines(mounts) {
 		before, after, _ := strings.Cut(line, " - ")
 		fields := strings.Fields(before)
