@@ -124,7 +124,7 @@ func TestCgroupOfAScript(t *testing.T) {
 	}
 	if os.Geteuid() == 0 {
 		c := sh("cat /proc/self/cgroup; id -u")
-		c.User, c.Dir = "nobody", "/"
+		c.User, c.Dir = stranger, "/"
 		run, text = h.run(c)
 		if !strings.Contains(text, attemptName(run)+"\n"+strconv.Itoa(int(other(t).uid))) {
 			t.Errorf("as another user it is in %q", text)

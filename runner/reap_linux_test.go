@@ -43,14 +43,20 @@ func reapDaemons(t *testing.T) {
 		h.start(sh(`(setsid sh -c "sleep 0.05; exit 3" &) ; (setsid sleep 0.01 &) ; echo x`))
 	}
 	h.store.await("the end of all", func() bool { return h.store.count(Succeeded) == 20 })
+	noChildren(t)
+	cancel()
+	reaping.Wait()
+}
+
+// noChildren waits until the reaper has collected all of our children.
+func noChildren(t *testing.T) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for n := 1; n > 0; time.Sleep(20 * time.Millisecond) {
 		if n = len(children()); n > 0 && time.Now().After(deadline) {
 			t.Fatalf("children are left: %+v", children())
 		}
 	}
-	cancel()
-	reaping.Wait()
 }
 
 func children() (list []proc) {

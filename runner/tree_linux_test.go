@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -111,10 +109,9 @@ func TestDaemonDiesWithItsScript(t *testing.T) {
 			t.Error("the daemon of a run that goes on is gone, too")
 		}
 	}
-	t.Run("alone", check)
-	t.Run("reaping", func(t *testing.T) {
+	t.Run("reaping", check)
+	t.Run("alone", func(t *testing.T) {
 		if elsewhere(t) {
-			reap(t)
 			check(t)
 		}
 	})
@@ -151,17 +148,6 @@ func TestOrphansAreSeen(t *testing.T) {
 		t.Error("an orphan is not seen")
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
-}
-
-// reap collects orphans as the server does, until the end of the test.
-func reap(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var reaping sync.WaitGroup
-	if err := adoptOrphans(); err != nil {
-		t.Fatal(err)
-	}
-	reaping.Go(func() { Reap(ctx, slog.Default()) })
-	t.Cleanup(func() { cancel(); reaping.Wait() })
 }
 
 const (
@@ -283,11 +269,7 @@ func TestShortRunsLeaveNothing(t *testing.T) {
 	if after := files(); after > before {
 		t.Errorf("%d open files, %d before", after, before)
 	}
-	for _, p := range processes() {
-		if p.ppid == os.Getpid() {
-			t.Errorf("child %+v is left", p)
-		}
-	}
+	noChildren(t)
 	if len(known.set) > 0 {
 		t.Errorf("known leaders are left: %v", known.set)
 	}
