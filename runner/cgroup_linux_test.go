@@ -382,6 +382,19 @@ func TestStepAside(t *testing.T) {
 	}
 }
 
+// Groups that somebody took away keep no run from running, nor from its limits.
+func TestCgroupsTakenAway(t *testing.T) {
+	h := open(t, 1)
+	h.runner.Cgroups = &Cgroups{dir: filepath.Join(t.TempDir(), "gone"), controllers: wantedControllers}
+	if run, text := h.run(sh("echo done")); run.State != Succeeded || text != "done\n" {
+		t.Errorf("%s %q %q", run.State, run.Error, text)
+	}
+	if !strings.Contains(h.log.String(), "the run has no control group") {
+		t.Errorf("the log does not say so: %s", h.log)
+	}
+	meetsLimit(t, h, crowded, rules.Limits{Processes: 8}, Failed, "had more processes and threads than its limit of 8 (limits.processes), and was ended")
+}
+
 // Whoever cannot have groups runs as before.
 func TestNoCgroupsIsNoHarm(t *testing.T) {
 	var none *Cgroups

@@ -53,13 +53,25 @@ func (a *attempt) startPatiently(run *Run, l *launch) (p *process, failed error)
 }
 
 func (a *attempt) startOnce(run *Run, l *launch) (p *process, err error) {
-	if a.r.Cgroups != nil {
-		if l.group, err = a.r.Cgroups.open(attemptName(run), &run.Command.Limits); err != nil {
-			return nil, err
-		}
+	if l.group, err = a.openGroup(run); err != nil {
+		return nil, err
 	}
 	if p, err = start(l, a.output.write); err != nil {
 		l.group.discard()
 	}
 	return p, err
+}
+
+// openGroup makes the control group. Somebody may have taken the groups away
+// since the server made sure of them; that must not keep every run from running.
+func (a *attempt) openGroup(run *Run) (*cgroup, error) {
+	if a.r.Cgroups == nil {
+		return nil, nil
+	}
+	g, err := a.r.Cgroups.open(attemptName(run), &run.Command.Limits)
+	if err == nil || isScarce(err) {
+		return g, err
+	}
+	a.r.Log.Error("the run has no control group; its processes and limits are looked after without", "run", run.ID, "error", err)
+	return nil, nil
 }

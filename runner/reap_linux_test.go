@@ -9,8 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Threat 30.
@@ -30,6 +28,8 @@ func TestReapAsProcessOne(t *testing.T) {
 			t.Fatalf("we are process %d", os.Getpid())
 		}
 		reapDaemons(t)
+		_, text := open(t, 1).run(sh(`(setsid sh -c 'echo pid $$; exec sleep 1000 >/dev/null 2>&1' &); sleep 0.1`))
+		allDead(t, pidsIn(t, text, 1))
 	}
 }
 
@@ -73,7 +73,7 @@ func TestReaperStealsNoExitStatus(t *testing.T) {
 	if !elsewhere(t) {
 		return
 	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+	if err := adoptOrphans(); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
