@@ -56,6 +56,7 @@ func check(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
+	noteDemands(cmd.ErrOrStderr(), config.Set.Demands())
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, no problems\n", path, counted(len(config.Set.Hooks()), "hook"))
 	return nil
 }
