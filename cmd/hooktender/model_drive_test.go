@@ -1,0 +1,334 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hooktender/hooktender/runner"
+)
+
+const (
+	modelRounds = 9  // each but the last ends with SIGKILL or SIGTERM
+	modelSteps  = 40 // of a round
+	modelBurst  = 8  // events at once, at most
+)
+
+// A modelDriver does things at random, and looks after each what the runs have
+// become.
+type modelDriver struct {
+	t       *testing.T
+	r       *rand.Rand
+	post    *sender
+	api     *http.Client
+	server  *serverProcess
+	journal string
+	begun   time.Time
+
+	runs        map[int64]*runner.Run // as they were at the last look
+	interrupted bool                  // the server has ended since then
+	over        map[int64]int         // bytes of the journal when a run was seen to be over
+	disturbed   map[int64]bool        // that were not over when a server ended
+
+	mu           sync.Mutex
+	acknowledged map[int64]ack
+	canceled     map[int64]bool // as the answer said
+	history      []string
+	suspects     map[int64]bool // runs of which something was wrong
+}
+
+// TestModel lets events, cancellations, kills and restarts happen at random, and
+// holds the runs against the state machine of docs/states.md at each step, and
+// against what the scripts have written about themselves.
+func TestModel(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	m := &modelDriver{t: t, r: rand.New(rand.NewPCG(seed, 0)), post: bearer(t), journal: filepath.Join(t.TempDir(), "journal"), begun: time.Now(),
+		runs: map[int64]*runner.Run{}, over: map[int64]int{}, disturbed: map[int64]bool{}, acknowledged: map[int64]ack{}, canceled: map[int64]bool{}, suspects: map[int64]bool{}}
+	defer m.report()
+	config, state := writeConfig(t, modelConfig(m.journal)), t.TempDir()
+	for round := range modelRounds {
+		m.start(config, state)
+		for range modelSteps {
+			m.step()
+			m.look()
+		}
+		if round < modelRounds-1 {
+			m.end(state)
+		}
+	}
+	m.server.waitForRuns()
+	m.look()
+	m.checkEnds()
+	m.checkJournal()
+	m.server.stop()
+	t.Logf("%d runs in %v, %d of them canceled: %v", len(m.runs), time.Since(m.begun).Round(time.Millisecond), len(m.canceled), countStates(m.runs))
+}
+
+func (m *modelDriver) start(config, state string) {
+	m.server = startServer(m.t, config, state)
+	m.api = newSocketClient(m.t, m.server)
+	m.note("the server has started")
+	m.look()
+}
+
+// step does one thing.
+func (m *modelDriver) step() {
+	switch n := m.r.IntN(100); {
+	case n < 50:
+		m.event(m.draw())()
+	case n < 65:
+		m.burst()
+	case n < 90:
+		m.cancel()
+	default: // let things happen
+		time.Sleep(time.Duration(m.r.IntN(40)) * time.Millisecond)
+	}
+}
+
+// draw makes up an event.
+func (m *modelDriver) draw() (hook, body string) {
+	names := slices.Sorted(maps.Keys(modelKinds))
+	sleep := []string{"0", "0", "0.01", "0.03", "0.06"}[m.r.IntN(5)]
+	hook = "/" + names[m.r.IntN(len(names))]
+	return hook, fmt.Sprintf(`{"key": %d, "sleep": %q, "fails": %d, "code": %d}`,
+		m.r.IntN(modelKeys), sleep, m.r.IntN(5), []int{9, 75}[m.r.IntN(2)])
+}
+
+// event returns the function that posts an event.
+func (m *modelDriver) event(hook, body string) func() {
+	return func() {
+		sent := time.Now()
+		a, err := m.post.with(body).post(m.t.Context(), "http://"+m.server.address+hook)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if err != nil {
+			m.noteLocked("%s %s: no answer", hook, body)
+			return
+		}
+		throttled := hook == "/throttle" && a.status == http.StatusOK && len(a.Runs) == 0
+		if !throttled && a.status != http.StatusServiceUnavailable && (a.status != http.StatusAccepted || len(a.Runs) != 1) {
+			m.t.Errorf("%s %s: answered %d with %d runs", hook, body, a.status, len(a.Runs))
+		}
+		for _, run := range a.Runs {
+			m.acknowledged[run.ID] = ack{a.Delivery, hook, sent, time.Now()}
+			m.noteLocked("%s %s is run %d", hook, body, run.ID)
+		}
+	}
+}
+
+// burst posts several events at once, mostly to one hook, and returns when all
+// are answered.
+func (m *modelDriver) burst() {
+	var all sync.WaitGroup
+	for _, event := range m.drawBurst() {
+		all.Go(event)
+	}
+	all.Wait()
+}
+
+func (m *modelDriver) drawBurst() (events []func()) {
+	hook, _ := m.draw()
+	for range 2 + m.r.IntN(modelBurst-1) {
+		other, body := m.draw()
+		if m.r.IntN(4) == 0 {
+			hook = other
+		}
+		events = append(events, m.event(hook, body))
+	}
+	return events
+}
+
+// cancel cancels one of the newest runs, or of those that are not over, by the
+// API or by the command line.
+func (m *modelDriver) cancel() {
+	candidates := sortedIDs(m.runs)
+	candidates = candidates[max(len(candidates)-10, 0):]
+	for id, run := range m.runs {
+		if !run.State.Ended() {
+			candidates = append(candidates, id)
+		}
+	}
+	if len(candidates) == 0 {
+		return
+	}
+	slices.Sort(candidates)
+	id := candidates[m.r.IntN(len(candidates))]
+	taken := false
+	if m.r.IntN(10) == 0 {
+		cmd := exec.Command(os.Args[0], "runs", "cancel", fmt.Sprint(id), "--socket", socketPath(m.server.state))
+		cmd.Env = append(os.Environ(), asHooktender+"=1")
+		taken = cmd.Run() == nil
+	} else {
+		resp, err := m.api.Post(fmt.Sprintf("http://x/api/runs/%d/cancel", id), "", nil)
+		if err != nil {
+			return
+		}
+		resp.Body.Close()
+		if taken = resp.StatusCode == http.StatusOK; !taken && resp.StatusCode != http.StatusConflict {
+			m.suspect(id, "canceling it was answered %s", resp.Status)
+		}
+	}
+	m.note("cancel run %d: %v", id, taken)
+	if taken {
+		m.mu.Lock()
+		m.canceled[id] = true
+		m.mu.Unlock()
+	}
+}
+
+// end ends the server in the middle of a burst, by SIGKILL or in good order,
+// with somebody who cancels meanwhile; then it looks at the database of the dead.
+func (m *modelDriver) end(state string) {
+	kill := m.r.IntN(3) > 0
+	var all sync.WaitGroup
+	for _, event := range m.drawBurst() {
+		all.Go(event)
+	}
+	all.Go(m.cancel)
+	time.Sleep(time.Duration(m.r.IntN(20)) * time.Millisecond)
+	if kill {
+		m.note("SIGKILL")
+		m.server.signal(syscall.SIGKILL)
+	} else {
+		m.note("SIGTERM")
+		m.server.signal(syscall.SIGTERM)
+	}
+	all.Wait()
+	if err := m.server.wait(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.interrupted = true
+	st := openStore(m.t, state)
+	defer st.Close()
+	list, err := st.Runs(m.t.Context(), runner.RunFilter{Limit: 1_000_000})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.compare(list)
+	for id, run := range m.runs {
+		m.disturbed[id] = m.disturbed[id] || !run.State.Ended()
+		if !kill && run.State == runner.Running {
+			m.suspect(id, "the server has stopped in good order, and it is running")
+		}
+	}
+	m.interrupted = true // Recover comes after this look
+}
+
+// look lists the runs of the living server.
+func (m *modelDriver) look() {
+	resp, err := m.api.Get("http://x/api/runs?limit=1000000")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list []*runner.Run
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		m.t.Fatal(err)
+	}
+	m.compare(list)
+}
+
+// compare holds a listing against the one before.
+func (m *modelDriver) compare(list []*runner.Run) {
+	written := m.journalSize()
+	now := map[int64]*runner.Run{}
+	for _, run := range list {
+		now[run.ID] = run
+	}
+	for _, id := range sortedIDs(now) {
+		before, run := m.runs[id], now[id]
+		if before == nil || before.State != run.State || before.Attempt != run.Attempt {
+			m.note("run %d of %s is %s, attempt %d, %d failures (%s)", id, run.Hook, run.State, run.Attempt, run.Failures, run.Error)
+		}
+		if problem := transition(before, run, m.interrupted); problem != "" {
+			m.suspect(id, "%s", problem)
+		}
+		if _, noted := m.over[id]; run.State.Ended() && !noted {
+			m.over[id] = written
+		}
+	}
+	for id := range m.runs {
+		if now[id] == nil {
+			m.suspect(id, "it is gone")
+		}
+	}
+	for _, problem := range crowds(now) {
+		m.note("WRONG: %s", problem)
+		m.t.Error(problem)
+	}
+	m.runs, m.interrupted = now, false
+}
+
+func (m *modelDriver) journalSize() int {
+	info, err := os.Stat(m.journal)
+	if err != nil {
+		return 0
+	}
+	return int(info.Size())
+}
+
+func (m *modelDriver) note(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.noteLocked(format, args...)
+}
+
+func (m *modelDriver) noteLocked(format string, args ...any) {
+	m.history = append(m.history, fmt.Sprintf("%7.3f ", time.Since(m.begun).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// suspect notes what is wrong with a run.
+func (m *modelDriver) suspect(id int64, format string, args ...any) {
+	problem := fmt.Sprintf("run %d: ", id) + fmt.Sprintf(format, args...)
+	m.note("WRONG: %s", problem)
+	m.mu.Lock()
+	m.suspects[id] = true
+	m.mu.Unlock()
+	m.t.Error(problem)
+}
+
+// report prints, when the test has failed, what happened to the runs with which
+// something is wrong, to their groups, and to the server.
+func (m *modelDriver) report() {
+	if !m.t.Failed() {
+		return
+	}
+	groups := map[string]bool{}
+	for id := range m.suspects {
+		if run := m.runs[id]; run != nil && run.Group != "" {
+			groups[run.Group] = true
+		}
+	}
+	for _, line := range m.history {
+		var id int64
+		if _, after, found := strings.Cut(line, "run "); found {
+			_, _ = fmt.Sscan(after, &id)
+		}
+		run := m.runs[id]
+		if id == 0 || m.suspects[id] || run != nil && groups[run.Group] {
+			m.t.Log(line)
+		}
+	}
+}
+
+func sortedIDs(runs map[int64]*runner.Run) []int64 { return slices.Sorted(maps.Keys(runs)) }
+
+func countStates(runs map[int64]*runner.Run) map[runner.State]int {
+	n := map[runner.State]int{}
+	for _, run := range runs {
+		n[run.State]++
+	}
+	return n
+}
