@@ -26,7 +26,7 @@ const (
 
 	// Ordered by id, which counts up whatever the clock does: the queue keeps
 	// its order even when the clock was set back.
-	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before FROM run INDEXED BY run_unfinished
+	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, coalesce(started_at, queued_at) FROM run INDEXED BY run_unfinished
 		WHERE ` + unfinished + ` AND state = ? ORDER BY id`
 
 	runsOf = `SELECT ` + runColumns + ` FROM run INDEXED BY run_delivery

@@ -19,11 +19,13 @@ import (
 	"github.com/hooktender/hooktender/runner"
 )
 
-const (
+// How much TestModel does; less with the race detector.
+var (
 	modelRounds = 9  // each but the last ends with SIGKILL or SIGTERM
 	modelSteps  = 40 // of a round
-	modelBurst  = 8  // events at once, at most
 )
+
+const modelBurst = 8 // events at once, at most
 
 // A modelDriver does things at random, and looks after each what the runs have
 // become.
@@ -91,7 +93,7 @@ func (m *modelDriver) step() {
 	case n < 65:
 		m.burst()
 	case n < 90:
-		m.cancel()
+		m.cancel()()
 	default: // let things happen
 		time.Sleep(time.Duration(m.r.IntN(40)) * time.Millisecond)
 	}
@@ -150,42 +152,46 @@ func (m *modelDriver) drawBurst() (events []func()) {
 	return events
 }
 
-// cancel cancels one of the newest runs, or of those that are not over, by the
-// API or by the command line.
-func (m *modelDriver) cancel() {
+// cancel returns the function that cancels one of the newest runs, or of those
+// that are not over, by the API or now and then by the command line.
+func (m *modelDriver) cancel() func() {
 	candidates := sortedIDs(m.runs)
-	candidates = candidates[max(len(candidates)-10, 0):]
-	for id, run := range m.runs {
-		if !run.State.Ended() {
-			candidates = append(candidates, id)
-		}
-	}
+	newest := candidates[max(len(candidates)-10, 0):]
+	candidates = slices.DeleteFunc(candidates, func(id int64) bool {
+		return m.runs[id].State.Ended() && !slices.Contains(newest, id)
+	})
 	if len(candidates) == 0 {
-		return
+		return func() {}
 	}
-	slices.Sort(candidates)
-	id := candidates[m.r.IntN(len(candidates))]
-	taken := false
-	if m.r.IntN(10) == 0 {
-		cmd := exec.Command(os.Args[0], "runs", "cancel", fmt.Sprint(id), "--socket", socketPath(m.server.state))
-		cmd.Env = append(os.Environ(), asHooktender+"=1")
-		taken = cmd.Run() == nil
-	} else {
-		resp, err := m.api.Post(fmt.Sprintf("http://x/api/runs/%d/cancel", id), "", nil)
-		if err != nil {
-			return
+	id, byAPI := candidates[m.r.IntN(len(candidates))], m.r.IntN(10) > 0
+	return func() {
+		taken := false
+		if byAPI {
+			taken = m.cancelByAPI(id)
+		} else {
+			cmd := exec.Command(os.Args[0], "runs", "cancel", fmt.Sprint(id), "--socket", socketPath(m.server.state))
+			cmd.Env = append(os.Environ(), asHooktender+"=1")
+			taken = cmd.Run() == nil
 		}
-		resp.Body.Close()
-		if taken = resp.StatusCode == http.StatusOK; !taken && resp.StatusCode != http.StatusConflict {
-			m.suspect(id, "canceling it was answered %s", resp.Status)
+		m.note("cancel run %d: %v", id, taken)
+		if taken {
+			m.mu.Lock()
+			m.canceled[id] = true
+			m.mu.Unlock()
 		}
 	}
-	m.note("cancel run %d: %v", id, taken)
-	if taken {
-		m.mu.Lock()
-		m.canceled[id] = true
-		m.mu.Unlock()
+}
+
+func (m *modelDriver) cancelByAPI(id int64) bool {
+	resp, err := m.api.Post(fmt.Sprintf("http://x/api/runs/%d/cancel", id), "", nil)
+	if err != nil {
+		return false // killed
 	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusConflict {
+		m.suspect(id, "canceling it was answered %s", resp.Status)
+	}
+	return resp.StatusCode == http.StatusOK
 }
 
 // end ends the server in the middle of a burst, by SIGKILL or in good order,
@@ -196,7 +202,7 @@ func (m *modelDriver) end(state string) {
 	for _, event := range m.drawBurst() {
 		all.Go(event)
 	}
-	all.Go(m.cancel)
+	all.Go(m.cancel())
 	time.Sleep(time.Duration(m.r.IntN(20)) * time.Millisecond)
 	if kill {
 		m.note("SIGKILL")
@@ -206,6 +212,7 @@ func (m *modelDriver) end(state string) {
 		m.server.signal(syscall.SIGTERM)
 	}
 	all.Wait()
+	m.post.client.CloseIdleConnections() // one that was never used keeps a server that stops waiting
 	if err := m.server.wait(); err != nil {
 		m.t.Fatal(err)
 	}
