@@ -99,13 +99,13 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	}
 	s.tx = newTx(conn)
 	if err := migrate(ctx, conn, migrations); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, explainTables(err))
 	}
 	if s.writer, err = newWriter(ctx, s.tx, s.queue); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, explainTables(err))
 	}
 	if s.pruner, err = newPruner(ctx, s); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, explainTables(err))
 	}
 	s.readDB = openDB(file, "busy_timeout(5000)", "query_only(on)")
 	s.readDB.SetMaxOpenConns(readers)
