@@ -11,14 +11,17 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 )
 
 // What SQLite says of a file that is not as it should be.
 const (
-	sqliteError   = 1 // a statement does not go with the tables, among others
-	sqliteCorrupt = 11
-	sqliteNotADB  = 26
+	sqliteError    = 1 // a statement does not go with the tables, among others
+	sqliteReadOnly = 8
+	sqliteCorrupt  = 11
+	sqliteCantOpen = 14 // as a rule a file beside the database that cannot be made
+	sqliteNotADB   = 26
 )
 
 // errTables is wrapped by the error of opening a database whose tables are not
@@ -222,5 +225,13 @@ func openExisting(dir string) (*sql.DB, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("looking for the database: %w", err)
 	}
-	return openReadOnly(file), nil
+	if unix.Access(dir, unix.W_OK) == nil {
+		return openReadOnly(file), nil
+	}
+	// Even a reader makes files beside a database with a write-ahead log.
+	if wal, err := os.Stat(file + "-wal"); err == nil && wal.Size() > 0 {
+		return nil, fmt.Errorf("%s is read-only or another user's, and part of the database is still in hooktender.db-wal: "+
+			"do this as the server's user, or on a copy of both files in another folder", dir)
+	}
+	return openImmutable(file), nil
 }

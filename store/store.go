@@ -27,6 +27,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -35,6 +36,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the database/sql driver named "sqlite"
 )
 
@@ -68,6 +70,16 @@ const readers = 4
 // has the folder open, and when a newer program has written the database.
 // ctx bounds the opening only.
 func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
+	s, err := openFolder(ctx, dir, log)
+	code := sqliteCode(err)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || code == sqliteReadOnly || code == sqliteCantOpen {
+		err = fmt.Errorf("%w; the server must be able to write in its state folder: mount it for writing, "+
+			"let it and all that is in it belong to the server's user (chown -R), or name another folder", err)
+	}
+	return s, err
+}
+
+func openFolder(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the state folder: %w", err)
 	}
@@ -188,6 +200,11 @@ func openDB(file string, pragmas ...string) *sql.DB {
 
 func openReadOnly(file string) *sql.DB {
 	return openWith(file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}})
+}
+
+// openImmutable opens a file that nobody can be writing.
+func openImmutable(file string) *sql.DB {
+	return openWith(file, url.Values{"mode": {"ro"}, "immutable": {"1"}})
 }
 
 func openWith(file string, options url.Values) *sql.DB {
