@@ -20,11 +20,14 @@ import (
 
 // How much TestModel does; less with the race detector.
 var (
-	modelRounds = 9  // each but the last ends with SIGKILL or SIGTERM
-	modelSteps  = 40 // of a round
+	modelRounds = 12 // each but the last ends with SIGKILL or SIGTERM
+	modelSteps  = 20 // of a round
 )
 
-const modelBurst = 8 // events at once, at most
+const (
+	modelBurst  = 8 // events at once, at most
+	modelAtOnce = 4 // hooks that are in use in one round
+)
 
 // A modelDriver does things at random, and looks after each what the runs have
 // become.
@@ -35,6 +38,7 @@ type modelDriver struct {
 	api     *http.Client
 	server  *serverProcess
 	journal string
+	names   []string // of the hooks in use
 	begun   time.Time
 
 	runs        map[int64]*runner.Run // as they were at the last look
@@ -60,6 +64,7 @@ func TestModel(t *testing.T) {
 	defer m.report()
 	config, state := writeConfig(t, modelConfig(m.journal)), t.TempDir()
 	for round := range modelRounds {
+		m.shuffle()
 		m.start(config, state)
 		for range modelSteps {
 			m.step()

@@ -25,11 +25,18 @@ func (m *modelDriver) step() {
 	}
 }
 
+// shuffle chooses the hooks of a round: few, so that their runs meet.
+func (m *modelDriver) shuffle() {
+	all := slices.Sorted(maps.Keys(modelKinds))
+	m.r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	m.names = all[:modelAtOnce]
+	m.note("the hooks are %v", m.names)
+}
+
 // draw makes up an event.
 func (m *modelDriver) draw() (hook, body string) {
-	names := slices.Sorted(maps.Keys(modelKinds))
 	sleep := []string{"0", "0", "0.01", "0.03", "0.06"}[m.r.IntN(5)]
-	hook = "/" + names[m.r.IntN(len(names))]
+	hook = "/" + m.names[m.r.IntN(len(m.names))]
 	return hook, fmt.Sprintf(`{"key": %d, "sleep": %q, "fails": %d, "code": %d}`,
 		m.r.IntN(modelKeys), sleep, m.r.IntN(5), []int{9, 75}[m.r.IntN(2)])
 }

@@ -87,7 +87,7 @@ func (m *modelDriver) checkAttempts(lines []journalLine) {
 		switch k := kindOf(run); {
 		case run.State == runner.Succeeded && last != "begin middle end ":
 			m.suspect(id, "it succeeded, and its last attempt wrote only %s", last)
-		case run.State == runner.Succeeded && !m.disturbed[id] && begun[id] != run.Attempt:
+		case run.State == runner.Succeeded && !m.disturbed[id] && !k.stops && begun[id] != run.Attempt: // a timeout may come before the first word
 			m.suspect(id, "%d of %d attempts have begun", begun[id], run.Attempt)
 		case run.State == runner.Failed && k.tries > 0 && last != "begin middle fail ":
 			m.suspect(id, "it failed, and its last attempt wrote %s", last)
