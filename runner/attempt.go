@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type attempt struct {
 	mu      sync.Mutex
 	cause   cause
 	settled bool   // how it ended is known, and no cause is taken any more
-	retries bool   // it may be tried again
+	retries bool   // it may be tried again, or that is not known yet
 	last    bool   // but is not to be: it was canceled when it was settled already
 	limit   string // that it met, where that is the cause
 	// successor is who takes its place, where that is the cause.
@@ -58,7 +59,7 @@ func newAttempt(r *Runner, id int64) *attempt {
 }
 
 // end asks the attempt to end, and tells whether it is not too late for that.
-// The first cause counts.
+// The first cause counts, unless a person cancels it.
 func (a *attempt) end(c cause) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -79,6 +80,9 @@ func (a *attempt) endLocked(c cause) bool {
 	if a.cause == none && !a.settled {
 		a.cause = c
 		close(a.stop)
+	}
+	if c == canceled && !a.settled {
+		a.cause = c // whatever else ends it: the run must not come again
 	}
 	if a.settled && c == canceled && a.retries {
 		a.last = true
@@ -125,6 +129,7 @@ func (a *attempt) execute(run *Run) (next *Place) {
 	}
 	state, err := a.perform(run)
 	a.conclude(run, state, err)
+	a.decide(run)
 	a.removeFiles()
 	if !a.finish(run) || run.State != Waiting {
 		return nil
@@ -143,6 +148,10 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	}
 	now := time.Now()
 	begun := *run
+	if run.Canceling { // and the server died before it could see to that
+		begun.State, begun.Error, begun.FinishedAt, begun.NotBefore = Canceled, "canceled while it ran; the server ended meanwhile", &now, nil
+		return nil, cmp.Or(a.r.Store.Take(context.Background(), &begun), fs.ErrNotExist)
+	}
 	begun.State, begun.Attempt, begun.StartedAt = Running, run.Attempt+1, &now
 	begun.ExitCode, begun.Signal, begun.Error, begun.FinishedAt, begun.NotBefore = nil, "", "", nil, nil
 	err := a.r.persist("the beginning", a.id, func(ctx context.Context) error {
@@ -359,6 +368,19 @@ func (a *attempt) finish(run *Run) bool {
 	}
 	a.log(run)
 	return true
+}
+
+// decide fixes whether the run comes again. Who canceled it before that was told
+// that it does not, even if it turns out that it would not have anyway.
+func (a *attempt) decide(run *Run) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.retries = run.State == Waiting
+	if a.last {
+		now := time.Now()
+		run.State, run.Error, run.NotBefore = Canceled, "canceled while it ran", nil
+		run.FinishedAt = cmp.Or(run.FinishedAt, &now)
+	}
 }
 
 func (a *attempt) log(run *Run) {
