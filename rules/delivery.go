@@ -45,6 +45,9 @@ type Delivery struct {
 	Header     http.Header `json:"headers,omitempty"` // only where one delivery is shown
 	Size       int64       `json:"size"`              // of the body, in bytes
 	Body       []byte      `json:"-"`
+
+	// Definition is what decided; nil if no rule was asked, or it is not kept.
+	Definition *Definition `json:"-"`
 }
 
 // A Decision says whether one rule fired for a delivery and, if it could not
@@ -53,6 +56,7 @@ type Decision struct {
 	Rule    string `json:"rule"`
 	Matched bool   `json:"matched"`
 	Error   string `json:"error"`
+	Trace   *Trace `json:"trace,omitempty"` // only where somebody looks; never stored
 }
 
 // A DeliveryFilter narrows a listing of deliveries. The zero value takes all.

@@ -24,6 +24,7 @@ type Hook struct {
 	firstMatch bool
 	rules      []*rule
 	need       *fields // of the payload, over all rules
+	definition *Definition
 }
 
 func (c *compiler) readHooks(n node) {

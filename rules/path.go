@@ -79,3 +79,35 @@ func conflict(a, b string) string {
 func isParameter(segment string) bool {
 	return strings.HasPrefix(segment, ":") || strings.HasPrefix(segment, "*")
 }
+
+// matchPath tells whether a requested path, decoded, is a hook's, and what its
+// parameters are: :name is one part, *name all that is left with its slash.
+func matchPath(hook, path string) (params map[string]string, ok bool) {
+	params = map[string]string{}
+	for hook != "" {
+		want, hookRest := segment(hook)
+		have, rest := segment(path)
+		switch {
+		case strings.HasPrefix(want, "/*") && path != "":
+			params[want[2:]] = path
+			return params, true
+		case strings.HasPrefix(want, "/:") && len(have) > 1:
+			params[want[2:]] = have[1:]
+		case want != have:
+			return nil, false
+		}
+		hook, path = hookRest, rest
+	}
+	return params, path == ""
+}
+
+// segment cuts off the first part of a path with the slash in front of it.
+func segment(path string) (first, rest string) {
+	if path == "" {
+		return "", ""
+	}
+	if i := strings.IndexByte(path[1:], '/'); i >= 0 {
+		return path[:i+1], path[i+1:]
+	}
+	return path, ""
+}

@@ -21,6 +21,9 @@ type Set struct {
 
 func newSet(hooks []*Hook, secrets map[Reference]verify.Secret, literals []verify.Secret) *Set {
 	slices.SortFunc(hooks, func(a, b *Hook) int { return strings.Compare(a.Path, b.Path) })
+	for _, h := range hooks {
+		h.definition = h.define()
+	}
 	return &Set{hooks: hooks, secrets: secrets, literals: literals}
 }
 
@@ -93,7 +96,7 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	env := environment{Payload: payload, Request: &requestView{Request: r, hook: h}}
+	env := environment{Payload: payload, Request: &requestView{request: r, hook: h}}
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action
 	for _, rule := range h.rules {
@@ -149,12 +152,16 @@ var alwaysSecret = []string{"Authorization", "Proxy-Authorization", "Cookie"}
 // Mask returns the headers and the requested path of a request in the form in
 // which they may be kept and shown: what proves the sender is masked.
 func (h *Hook) Mask(r *Request) (http.Header, string) {
-	path := r.Path
+	path := unambiguous.Replace(r.Path)
 	if r.RawQuery != "" {
 		path += "?" + h.maskQuery(r.RawQuery)
 	}
 	return h.maskHeader(r.Header), path
 }
+
+// unambiguous keeps a question mark in a path from looking like the beginning of
+// the query.
+var unambiguous = strings.NewReplacer("%", "%25", "?", "%3F")
 
 // sensitive are the names of headers and of parts of the query that carry
 // secrets.
