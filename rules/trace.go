@@ -95,4 +95,3 @@ func (p *Trace) blame(msg string) {
 func message(source string, err error) string {
 	return strings.TrimPrefix(err.Error(), source+": ")
 }
-

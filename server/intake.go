@@ -138,6 +138,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		Params: paramMap(params), Header: r.Header, RemoteIP: h.proxies.client(r),
 	}
 	received := time.Now()
+	req.ReceivedAt = received
 	var err error
 	room := &reservation{budget: &in.bodies, limit: max(allBodies, h.maxBody)}
 	defer room.release()
@@ -155,7 +156,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	d := delivery(hook, req, received)
-	d.Decisions = decisions
+	d.Decisions, d.Definition = decisions, hook.Definition()
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
 		in.store.Record(d)

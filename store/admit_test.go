@@ -172,6 +172,7 @@ func TestUpgradeKeepsRuns(t *testing.T) {
 		`ALTER TABLE run DROP COLUMN burst_at`, `ALTER TABLE run DROP COLUMN canceling`,
 		`ALTER TABLE run DROP COLUMN "group"`, `ALTER TABLE run DROP COLUMN group_limit`,
 		`ALTER TABLE run DROP COLUMN failures`, `ALTER TABLE run DROP COLUMN not_before`,
+		`DROP TABLE definition`, `ALTER TABLE delivery DROP COLUMN definition`,
 		`PRAGMA user_version = 1`,
 	} {
 		err := s.submit(t.Context(), func(tx *tx) error { _, err := tx.exec(text); return err })
