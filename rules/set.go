@@ -65,15 +65,20 @@ func (h *Hook) Verify(r *Request, now time.Time) error {
 	if h.verifier == nil {
 		return nil
 	}
-	vr := &verify.Request{
-		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
-		Header: r.Header, Body: r.Body, Now: now,
-	}
+	vr := h.evidence(r, now)
 	if err := h.verifier.Verify(vr); err != nil {
 		return err
 	}
 	r.Event, r.ID = h.verifier.Identify(vr)
 	return nil
+}
+
+// evidence is a request as package verify sees it.
+func (h *Hook) evidence(r *Request, now time.Time) *verify.Request {
+	return &verify.Request{
+		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
+		Header: r.Header, Body: r.Body, Now: now,
+	}
 }
 
 // url is what the sender called, as far as the operator said so.

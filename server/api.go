@@ -157,7 +157,7 @@ func (a *API) delivery(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shown[0], nil
+	return a.explain(r.Context(), shown[0])
 }
 
 // body sends a delivery's body as a file of bytes: whatever a stranger sent is

@@ -10,7 +10,8 @@ import (
 // A shownDelivery is a delivery together with its runs.
 type shownDelivery struct {
 	*rules.Delivery
-	Runs []shownRun `json:"runs"`
+	Runs     []shownRun `json:"runs"`
+	Untraced string     `json:"untraced,omitempty"` // why the rules have no traces, where one delivery is shown
 }
 
 type shownRun struct {
@@ -31,7 +32,7 @@ func showDelivery(d *rules.Delivery, runs []*runner.Run) shownDelivery {
 	for i, run := range runs {
 		list[i] = shownRun{run.ID, run.Rule, run.State}
 	}
-	return shownDelivery{&shown, list}
+	return shownDelivery{Delivery: &shown, Runs: list}
 }
 
 // showRun makes of a run what is shown of it: times in UTC.

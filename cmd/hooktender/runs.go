@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 	"github.com/hooktender/hooktender/server"
 )
@@ -128,14 +129,12 @@ func printRun(w io.Writer, r *runner.Run) {
 		field(w, "started", local(*r.StartedAt))
 	}
 	field(w, "took", took(r))
-	printCommand(w, r)
+	if r.Command != nil {
+		printCommand(w, r.Command)
+	}
 }
 
-func printCommand(w io.Writer, r *runner.Run) {
-	cmd := r.Command
-	if cmd == nil {
-		return
-	}
+func printCommand(w io.Writer, cmd *rules.Command) {
 	if cmd.Script != "" {
 		field(w, "shell", strings.Join(cmd.Shell, " "))
 		for line := range strings.Lines(cmd.Script) {
