@@ -23,21 +23,19 @@ const (
 	deleteDefinitions = `DELETE FROM definition WHERE used_at < ?`
 )
 
-// A definitionUse is a definition that a delivery refers to, which came at a time.
+// A definitionUse is a definition that a delivery refers to, which came at a time;
+// the zero value is none.
 type definitionUse struct {
 	*rules.Definition
 	at int64
 }
 
-func useOf(d *rules.Delivery) *definitionUse {
-	if d.Definition == nil {
-		return nil
-	}
-	return &definitionUse{d.Definition, d.ReceivedAt.UnixMicro()}
+func useOf(d *rules.Delivery) definitionUse {
+	return definitionUse{d.Definition, d.ReceivedAt.UnixMicro()}
 }
 
-func (u *definitionUse) id() int64 {
-	if u == nil {
+func (u definitionUse) id() int64 {
+	if u.Definition == nil {
 		return 0
 	}
 	return u.ID
@@ -55,7 +53,7 @@ func newDefinitions() definitions {
 }
 
 // keep writes a definition, unless it is there.
-func (ds *definitions) keep(tx *tx, u *definitionUse) error {
+func (ds *definitions) keep(tx *tx, u definitionUse) error {
 	for _, known := range []map[int64]int64{ds.noted, ds.fresh} {
 		if used, ok := known[u.ID]; ok && u.at < used+noteUse.Microseconds() {
 			return nil

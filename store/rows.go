@@ -13,7 +13,7 @@ import (
 type row struct {
 	text  string
 	args  []any
-	needs *definitionUse // which has to be on disk, too; nil for nothing
+	needs definitionUse // which has to be on disk, too; mostly nothing
 }
 
 type rows []row
@@ -22,7 +22,7 @@ type rows []row
 // could still change.
 func (rs rows) insert(tx *tx) error {
 	for _, r := range rs {
-		if r.needs != nil {
+		if r.needs.Definition != nil {
 			if err := tx.definitions.keep(tx, r.needs); err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func deliveryRows(d *rules.Delivery, body []byte) (rows, error) {
 		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), use.id()}, use}}
 	if len(body) > 0 {
 		p := pack(body)
-		rs = append(rs, row{insertBody, []any{d.ID, p.s2, p.data}, nil})
+		rs = append(rs, row{text: insertBody, args: []any{d.ID, p.s2, p.data}})
 	}
 	return rs, nil
 }
@@ -83,9 +83,9 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 
 // runRow is a run with its command, which is encoded already.
 func runRow(r *runner.Run, command string, burst *time.Time) row {
-	return row{insertRun, []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
+	return row{text: insertRun, args: []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
 		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
-		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst)}, nil}
+		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst)}}
 }
 
 func throttleKey(c *rules.Command) any {
