@@ -14,6 +14,10 @@
 // (expression.go; rewrite.go says what a field's name means in it) and fills in
 // the values of those that fire (value.go).
 //
+// Why a rule fired or not is said by a [Trace] (trace.go, trace_condition.go),
+// which is made only where somebody looks: [Explain] for a delivery that is kept
+// and [Hook.Try] for a request that is only thought of (explain.go, trial.go).
+//
 // Every doubt means "does not fire": a condition that cannot be evaluated is
 // recorded with its error and the rule is left alone.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -45,6 +46,7 @@ func compileExpression(source string) (*expression, error) {
 		expr.Function(textFunc, text),
 		expr.Function(boolFunc, boolean),
 		expr.Function(anyFunc, present),
+		expr.Function(nowFunc, now, new(func(*requestView) time.Time)),
 		expr.Function("fromJSON", fromJSON, new(func(string) any)),
 		expr.Patch(scan),
 		expr.Patch(rewrite),

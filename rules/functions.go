@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/vm/runtime"
@@ -16,10 +17,20 @@ const (
 	textFunc = "$text"
 	boolFunc = "$bool"
 	anyFunc  = "$any"
+	nowFunc  = "$now"
 )
 
 // functionNames are the functions that an expression may call.
 var functionNames = builtin.Names
+
+// now is when the request arrived, so that a condition comes to the same when it
+// is asked again.
+func now(params ...any) (any, error) {
+	if v, ok := params[0].(*requestView); ok && !v.request.ReceivedAt.IsZero() {
+		return v.request.ReceivedAt, nil
+	}
+	return time.Now(), nil
+}
 
 // get follows a path: get(base, key, key, …). What is missing on the way is
 // nil: a field, an index beyond the end, anything below nil. Taking a field of

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,6 +26,8 @@ type Hook struct {
 	firstMatch bool
 	rules      []*rule
 	need       *fields // of the payload, over all rules
+	definition *Definition
+	unread     error // why senders cannot be judged; only of a configuration loaded to explain
 }
 
 func (c *compiler) readHooks(n node) {
@@ -57,7 +60,10 @@ func (c *compiler) readHook(key, n node) {
 	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, need: &fields{}}
 	verified, ruled := false, false
 	n.mapping(
-		setting{"verify", func(n node) { verified = true; c.readVerify(h, n) }},
+		setting{"verify", func(n node) {
+			verified = true
+			h.unread = errors.Join(n.unreadIn(func() { c.readVerify(h, n) }), h.unread)
+		}},
 		setting{"methods", func(n node) { h.Methods = n.methods() }},
 		setting{"content", func(n node) { h.content = content(n.one(string(contentJSON), string(contentForm))) }},
 		setting{"respond", func(n node) { h.Respond = n.respond() }},

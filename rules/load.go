@@ -54,11 +54,19 @@ func defaultServer() Server {
 // wrong with what the files say the error is [Problems], holding everything at
 // once, and of the Config there is only Files: nothing of a wrong configuration
 // is used, but a change of one of its files may make it good.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return loadWith(path, false) }
+
+// LoadToExplain is Load for a machine that need not have the secrets: a reference
+// that cannot be read there is no problem. A hook whose senders cannot be judged
+// without it says so, and all else of it counts.
+func LoadToExplain(path string) (*Config, error) { return loadWith(path, true) }
+
+func loadWith(path string, lenient bool) (*Config, error) {
 	top, err := readTop(path)
 	if err != nil {
 		return nil, err
 	}
+	top.d.lenient = lenient
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
 	top.single("server", c.readServer)
 	top.single("state", func(n node) { c.state = n.folder() })
@@ -136,7 +144,7 @@ func readTop(path string) (*topLevel, error) {
 	if err != nil {
 		return nil, err
 	}
-	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}, asked: map[Reference]bool{}}, settings: map[string][]node{}}
+	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}, asked: map[Reference]bool{}, missing: map[Reference]error{}}, settings: map[string][]node{}}
 	for _, f := range files {
 		s, err := readSource(f)
 		if err != nil {

@@ -105,7 +105,7 @@ func (c *concurrency) of(env environment, rule string) (*Concurrency, error) {
 	}
 	group := text.String()
 	if group == "" {
-		group = env.Request.Hook + " " + rule
+		group = env.Request.request.Hook + " " + rule
 	}
 	return &Concurrency{Group: group, Limit: c.limit, Busy: c.busy}, nil
 }

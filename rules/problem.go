@@ -64,16 +64,23 @@ func didYouMean(name string, known []string) string {
 	if ours := synonyms[name]; slices.Contains(known, ours) {
 		return fmt.Sprintf("; did you mean %q?", ours)
 	}
-	best, distance := "", (len(name)+2)/3+1
-	for _, k := range known {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
+	best := nearest(name, known, (len(name)+2)/3)
 	if best == "" {
 		return "; known are " + strings.Join(known, ", ")
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// nearest is the known name that differs least from a misspelt one, by so many
+// letters at most; "" if there is none.
+func nearest(name string, known []string, atMost int) string {
+	best, distance := "", atMost+1
+	for _, k := range slices.Sorted(slices.Values(known)) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
 }
 
 // editDistance is the Levenshtein distance, one row at a time.

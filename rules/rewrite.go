@@ -64,6 +64,11 @@ func (r *rewriter) visit(node *ast.Node) {
 		r.member(node, n)
 	case *ast.CallNode:
 		r.call(n)
+	case *ast.BuiltinNode:
+		if n.Name == "now" && len(n.Arguments) == 0 {
+			request := &ast.IdentifierNode{Value: "request"}
+			r.put(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: nowFunc}, Arguments: []ast.Node{request}})
+		}
 	case *ast.BinaryNode:
 		if slices.Contains(textOperators, n.Operator) {
 			r.requireText(&n.Left, n.Operator)

@@ -12,6 +12,8 @@ import (
 type condition interface {
 	holds(environment) (bool, error)
 	reads() *fields // of the payload
+	// trace says what holds came to and why; it asks everything anew.
+	trace(environment) *Trace
 }
 
 func (e *expression) reads() *fields { return &e.fields }
@@ -26,6 +28,7 @@ func (always) reads() *fields                  { return &fields{} }
 type rule struct {
 	name   string
 	when   condition
+	asks   string  // when as the file has it; "" for always
 	script string  // string form of run
 	argv   []value // list form of run
 	ruleSettings
@@ -55,7 +58,7 @@ func (c *compiler) readRule(name string, n node) *rule {
 		setting{"name", func(n node) { n.scalar() }},
 		setting{"when", func(n node) {
 			if compiled := n.condition(); compiled != nil {
-				r.when = compiled
+				r.when, r.asks = compiled, compiled.source
 			}
 		}},
 		setting{"run", func(n node) { acts = true; r.readRun(n) }},

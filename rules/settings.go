@@ -21,6 +21,8 @@ type compiler struct {
 	defaults ruleSettings
 	hooks    []*Hook
 	paths    map[string]node // the key of each hook, by path
+
+	urlUnread error // why server.public_url is not known
 }
 
 func (c *compiler) readServer(n node) {
@@ -28,7 +30,7 @@ func (c *compiler) readServer(n node) {
 	n.mapping(
 		setting{"listen", func(n node) { s.Listen = n.address() }},
 		setting{"console", func(n node) { s.Console = n.consoleAddress() }},
-		setting{"public_url", func(n node) { s.PublicURL = n.url() }},
+		setting{"public_url", func(n node) { c.urlUnread = n.unreadIn(func() { s.PublicURL = n.url() }) }},
 		setting{"trusted_proxies", func(n node) { s.TrustedProxies = n.prefixes() }},
 		setting{"max_body", func(n node) { s.MaxBody = n.size() }},
 		setting{"max_running", func(n node) { s.MaxRunning = n.count() }},

@@ -55,6 +55,9 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 		n.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")
 	}
 	h.verifier = verifier
+	if verifier.NeedsURL() {
+		h.unread = c.urlUnread
+	}
 	for kind := range strings.SplitSeq(p.scheme.Content, "|") {
 		if field, ok := strings.CutPrefix(kind, "form:"); ok {
 			h.formField = field

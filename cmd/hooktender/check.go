@@ -33,8 +33,13 @@ func fileOf(args []string) string {
 
 // loadConfig loads a configuration. The error is rules.Problems if it could be
 // read at all.
-func loadConfig(path string) (*rules.Config, error) {
-	config, err := rules.Load(path)
+func loadConfig(path string) (*rules.Config, error) { return explainLoad(path, rules.Load) }
+
+// loadToExplain does so on a machine that need not have the secrets.
+func loadToExplain(path string) (*rules.Config, error) { return explainLoad(path, rules.LoadToExplain) }
+
+func explainLoad(path string, load func(string) (*rules.Config, error)) (*rules.Config, error) {
+	config, err := load(path)
 	var problems rules.Problems
 	switch {
 	case err == nil || errors.As(err, &problems):
