@@ -12,7 +12,9 @@
 // them. The way of a request: [Hook.Verify] asks package verify whether it is
 // genuine, [Hook.Evaluate] reads the payload (payload.go), asks each condition
 // (expression.go; rewrite.go says what a field's name means in it) and fills in
-// the values of those that fire (value.go).
+// the values of those that fire (value.go). functions.go lists the functions that
+// are ours, beside those of the expression language; meter.go and metering.go
+// bound the work of an expression, so that no payload can keep the server busy.
 //
 // Every doubt means "does not fire": a condition that cannot be evaluated is
 // recorded with its error and the rule is left alone.

@@ -97,18 +97,14 @@ func (n node) prefixes() []netip.Prefix {
 	var prefixes []netip.Prefix
 	for _, e := range n.list() {
 		s := e.plain()
-		p, err := netip.ParsePrefix(s)
-		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
-			addr = addr.Unmap() // ::ffff:10.0.0.1 is how some write 10.0.0.1
-			p, err = addr.Prefix(addr.BitLen())
-		}
+		p, err := parsePrefix(s)
 		if err != nil {
 			if s != "" { // else told already
 				e.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", e.Value)
 			}
 			continue
 		}
-		prefixes = append(prefixes, p.Masked())
+		prefixes = append(prefixes, p)
 	}
 	return prefixes
 }
