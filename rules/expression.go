@@ -40,8 +40,7 @@ func (e *expressionError) Error() string { return e.msg }
 func compileExpression(source string) (*expression, error) {
 	scan := &scanner{callees: map[*ast.IdentifierNode]bool{}, locals: map[string]bool{}}
 	rewrite := &rewriter{scan: scan, paths: map[ast.Node][]string{}, became: map[ast.Node]ast.Node{}}
-	program, err := expr.Compile(source, append(options(),
-		expr.Env(environment{}), expr.Patch(scan), expr.Patch(rewrite))...)
+	program, err := expr.Compile(source, withFunctions, expr.Env(environment{}), expr.Patch(scan), expr.Patch(rewrite))
 	if rewrite.err != nil {
 		return nil, locate(source, rewrite.err)
 	}

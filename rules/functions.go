@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -144,27 +145,27 @@ func (f *function) arguments(n int) error {
 	return fmt.Errorf("%s is called with %d, but takes %s", f.name, n, takes)
 }
 
-// options makes the functions and the guards known to expr.
-func options() []expr.Option {
-	all := []expr.Option{
+// known are the functions and the guards as expr knows them.
+var known = func() conf.FunctionsTable {
+	c := conf.CreateNew()
+	for _, option := range []expr.Option{
 		expr.Function(getFunc, get),
 		expr.Function(textFunc, text),
 		expr.Function(boolFunc, boolean),
 		expr.Function(anyFunc, present),
 		expr.Function(matchesFunc, matches, new(func(*meter, any, any) bool)),
 		expr.Function(turnFunc, turn),
-		costOption,
+	} {
+		option(c)
 	}
 	for _, f := range functions {
-		all = append(all, expr.Function(f.name, f.call, f.types...))
+		expr.Function(f.name, f.call, f.types...)(c)
 	}
-	return all
-}
-
-// costOption declares cost, whose result has the type of the value.
-func costOption(c *conf.Config) {
 	c.Functions[costFunc] = &builtin.Function{
-		Name: costFunc, Func: cost,
+		Name: costFunc, Func: cost, // its result has the type of the value
 		Validate: func(args []reflect.Type) (reflect.Type, error) { return args[1], nil },
 	}
-}
+	return c.Functions
+}()
+
+func withFunctions(c *conf.Config) { maps.Copy(c.Functions, known) }

@@ -3,9 +3,12 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/expr-lang/expr/builtin"
 )
 
 // hostile is a payload as large as a sender can make one, as it looks decoded.
@@ -146,8 +149,11 @@ func TestLargePayloads(t *testing.T) {
 // The turns of loops that are counted are those that are done.
 func TestTurnsAreCounted(t *testing.T) {
 	calls := 0
-	functions = append(functions, &function{name: "probe", types: []any{new(func(*meter, any) bool)},
-		call: func(...any) (any, error) { calls++; return false, nil }})
+	probe := &function{name: "probe", types: []any{new(func(*meter, any) bool)},
+		call: func(...any) (any, error) { calls++; return false, nil }}
+	known[probe.name] = &builtin.Function{Name: probe.name, Func: probe.call, Types: []reflect.Type{reflect.TypeOf(probe.types[0]).Elem()}}
+	defer delete(known, probe.name)
+	functions = append(functions, probe)
 	defer func() { functions = functions[:len(functions)-1] }()
 	functionNames = append(functionNames, "probe")
 	defer func() { functionNames = functionNames[:len(functionNames)-1] }()
