@@ -22,6 +22,7 @@ type Command struct {
 	Grace       Duration    `json:"grace"`        // between TERM and KILL
 	OutputLimit int64       `json:"output_limit"` // bytes kept of one attempt
 	OnInterrupt OnInterrupt `json:"on_interrupt"`
+	Approve     bool        `json:"approve,omitempty"` // a person has to say yes before it begins
 
 	Concurrency *Concurrency `json:"concurrency,omitempty"` // nil: no group
 	Retry       *Retry       `json:"retry,omitempty"`       // nil: never

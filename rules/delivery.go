@@ -42,8 +42,9 @@ type Delivery struct {
 	Verdict    Verdict     `json:"verdict"`
 	Reason     string      `json:"reason"`
 	Decisions  []Decision  `json:"rules"`
-	Header     http.Header `json:"headers,omitempty"` // only where one delivery is shown
-	Size       int64       `json:"size"`              // of the body, in bytes
+	Header     http.Header `json:"headers,omitempty"`   // only where one delivery is shown
+	Size       int64       `json:"size"`                // of the body, in bytes
+	ReplayOf   int64       `json:"replay_of,omitempty"` // the delivery that a person sent again
 	Body       []byte      `json:"-"`
 }
 

@@ -16,6 +16,7 @@ type Hook struct {
 	Path    string   // as configured: "/deploy/:service"
 	Methods []string // that it takes
 	Respond Respond  // what a sender is told whose event fires a rule
+	Paused  bool     // its runs are queued and do not begin
 
 	verifier   *verify.Verifier // nil for verify: none
 	publicURL  string
@@ -60,6 +61,7 @@ func (c *compiler) readHook(key, n node) {
 		setting{"methods", func(n node) { h.Methods = n.methods() }},
 		setting{"content", func(n node) { h.content = content(n.one(string(contentJSON), string(contentForm))) }},
 		setting{"respond", func(n node) { h.Respond = n.respond() }},
+		setting{"paused", func(n node) { h.Paused = n.boolean() }},
 		setting{"first_match", func(n node) { h.firstMatch = n.boolean() }},
 		setting{"rules", func(n node) { ruled = true; c.readRules(h, n) }},
 	)

@@ -79,3 +79,39 @@ func conflict(a, b string) string {
 func isParameter(segment string) bool {
 	return strings.HasPrefix(segment, ":") || strings.HasPrefix(segment, "*")
 }
+
+// Match tells whether a requested path is the hook's, and what its parameters
+// stand for. A parameter at the end that takes all that is left begins with a
+// slash, as routers have it.
+func (h *Hook) Match(path string) (params map[string]string, ok bool) {
+	rest := path
+	for segment := range strings.SplitSeq(h.Path[1:], "/") {
+		rest, ok = strings.CutPrefix(rest, "/")
+		if !ok {
+			return nil, false
+		}
+		if strings.HasPrefix(segment, "*") {
+			return with(params, segment[1:], "/"+rest), true
+		}
+		part := rest
+		if end := strings.IndexByte(rest, '/'); end >= 0 {
+			part = rest[:end]
+		}
+		rest = rest[len(part):]
+		switch {
+		case strings.HasPrefix(segment, ":") && part != "":
+			params = with(params, segment[1:], part)
+		case segment != part:
+			return nil, false
+		}
+	}
+	return params, rest == ""
+}
+
+func with(m map[string]string, key, value string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[key] = value
+	return m
+}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -28,6 +29,15 @@ func newSet(hooks []*Hook, secrets map[Reference]verify.Secret, literals []verif
 // request path, and every path is one that a router takes.
 func (s *Set) Hooks() []*Hook { return s.hooks }
 
+// Hook returns the hook of a path as configured, nil if there is none.
+func (s *Set) Hook(path string) *Hook {
+	i := slices.IndexFunc(s.hooks, func(h *Hook) bool { return h.Path == path })
+	if i < 0 {
+		return nil
+	}
+	return s.hooks[i]
+}
+
 // Secret returns what a reference stood for when the configuration was loaded.
 // A reference of an earlier configuration is read anew.
 func (s *Set) Secret(ref Reference) (verify.Secret, error) {
@@ -51,8 +61,9 @@ func (s Set) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%d hooks", len(s.hook
 
 // An Action is what a rule that fired wants done.
 type Action struct {
-	Rule    string
-	Command *Command
+	Rule      string
+	Command   *Command
+	LoopLimit int // how many runs may lead to this one, each causing the next; 0: any number
 }
 
 // Verify decides whether a request is genuine, and sets r.Event and r.ID as the
@@ -106,12 +117,41 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 		if command == nil {
 			continue
 		}
-		actions = append(actions, Action{Rule: rule.name, Command: command})
+		actions = append(actions, Action{rule.name, command, rule.loopLimit})
 		if h.firstMatch {
 			break
 		}
 	}
 	return decisions, actions, nil
+}
+
+// Command fills in the values of one rule, whether its condition holds or not:
+// for a person who wants it run. The error wraps fs.ErrNotExist if the hook has
+// no such rule; the others are those of Evaluate, and of values that cannot be
+// had.
+func (h *Hook) Command(name string, r *Request) (*Command, error) {
+	i := slices.IndexFunc(h.rules, func(have *rule) bool { return have.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("the hook %s has no rule %q any more: %w", h.Path, name, fs.ErrNotExist)
+	}
+	payload, err := payloadOf(r, h.content, h.formField, h.need)
+	if err != nil {
+		return nil, err
+	}
+	command, err := h.rules[i].command(environment{Payload: payload, Request: &requestView{Request: r, hook: h}})
+	if err != nil {
+		return nil, fmt.Errorf("rule %q: %w", name, err)
+	}
+	return command, nil
+}
+
+// Rules lists the names of the hook's rules, in their order.
+func (h *Hook) Rules() []string {
+	names := make([]string, len(h.rules))
+	for i, r := range h.rules {
+		names[i] = r.name
+	}
+	return names
 }
 
 // decide returns the command of a rule that fires, nil if it does not.

@@ -123,6 +123,8 @@ type ruleSettings struct {
 	retry       *Retry       // nil: never
 	throttle    *pace        // nil: each event counts
 	debounce    *pace        // nil: at once
+	approve     bool
+	loopLimit   int // 0: none
 }
 
 type envSetting struct {
@@ -137,6 +139,7 @@ func ruleDefaults() ruleSettings {
 		grace:       Duration(10 * time.Second),
 		outputLimit: 4 << 20,
 		onInterrupt: Rerun,
+		loopLimit:   10,
 	}
 }
 
@@ -154,8 +157,18 @@ func (r *ruleSettings) settings() []setting {
 		{"retry", func(n node) { r.retry = readRetry(n) }},
 		{"throttle", func(n node) { r.throttle = readThrottle(n) }},
 		{"debounce", func(n node) { r.debounce = readDebounce(n) }},
+		{"approve", func(n node) { r.approve = n.boolean() }},
+		{"loop_limit", func(n node) { r.loopLimit = n.loopLimit() }},
 		{"on_interrupt", func(n node) { r.onInterrupt = OnInterrupt(n.one(string(Rerun), string(Fail))) }},
 	}
+}
+
+// loopLimit is a number, or off, which YAML also spells false.
+func (n node) loopLimit() int {
+	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
+		return 0
+	}
+	return n.count()
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

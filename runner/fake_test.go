@@ -93,7 +93,7 @@ func (s *fakeStore) Update(ctx context.Context, run *Run, output *Chunk) error {
 func legal(from, to *Run) error {
 	next := map[State][]State{
 		Queued:  {Running, Canceled},
-		Waiting: {Running, Canceled},
+		Waiting: {Running, Canceled, Queued, Waiting},
 		Running: {Queued, Waiting, Succeeded, Failed, TimedOut, Canceled, Superseded},
 	}
 	switch {
@@ -146,7 +146,7 @@ func (s *fakeStore) keep(c *Chunk) {
 	s.output[key] = append(s.output[key], *c)
 }
 
-func (s *fakeStore) NoteCancel(ctx context.Context, id int64) error {
+func (s *fakeStore) NoteCancel(ctx context.Context, id int64, _ *AuditEntry) error {
 	if err := s.ask(ctx, "cancel", id); err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func TestAScriptAsksForADelay(t *testing.T) {
 	if wait := time.Until(*run.NotBefore); wait < 59*time.Minute || wait > time.Hour {
 		t.Errorf("waits %v", wait)
 	}
-	if err := h.runner.Cancel(t.Context(), first); err != nil {
+	if err := h.runner.Cancel(t.Context(), first, nil); err != nil {
 		t.Fatal(err)
 	}
 	if run := h.is(first, Canceled); run.NotBefore != nil {
@@ -244,7 +244,7 @@ func TestCancelInTheLastMoment(t *testing.T) {
 	id := h.start(retrying(5, "exit 1"))
 	<-ending
 	h.store.before = nil
-	if err := h.runner.Cancel(t.Context(), id); err != nil {
+	if err := h.runner.Cancel(t.Context(), id, nil); err != nil {
 		t.Error(err)
 	}
 	close(goOn)

@@ -21,3 +21,5 @@ func stillRuns(string) int { return 0 }
 
 // Reap has nothing to do on this system.
 func Reap(ctx context.Context, _ *slog.Logger) { <-ctx.Done() }
+
+func (*Runner) holder(Conn) int64 { return 0 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -26,7 +27,26 @@ type queue struct {
 type line struct {
 	place   Place // of its newest run: the name and the limit
 	running int
-	ids     []int64 // rising: ids grow with time
+	waiting []waitingRun // ids rise: they grow with time
+}
+
+// A waitingRun is one that waits in a line. A group's line may hold those of
+// several hooks.
+type waitingRun struct {
+	id   int64
+	hook string
+}
+
+// find returns where a run waits in the line.
+func (l *line) find(id int64) (int, bool) {
+	return slices.BinarySearchFunc(l.waiting, id, func(w waitingRun, id int64) int { return cmp.Compare(w.id, id) })
+}
+
+// placeAt is the place of the run at index i.
+func (l *line) placeAt(i int) Place {
+	p := l.place
+	p.ID, p.Hook, p.NotBefore = l.waiting[i].id, l.waiting[i].hook, time.Time{}
+	return p
 }
 
 func (q *queue) len() int { return q.size }
@@ -35,13 +55,13 @@ func (q *queue) len() int { return q.size }
 // end. The run itself may be nil, or forgotten.
 func (q *queue) push(p Place, run *Run) {
 	l := q.line(p)
-	i := len(l.ids)
-	for i > 0 && l.ids[i-1] > p.ID {
+	i := len(l.waiting)
+	for i > 0 && l.waiting[i-1].id > p.ID {
 		i--
 	}
-	l.ids = slices.Insert(l.ids, i, p.ID)
+	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, p.Hook})
 	q.size++
-	if len(l.ids) == 1 {
+	if len(l.waiting) == 1 {
 		q.round = append(q.round, l)
 	}
 	if run != nil && len(q.loaded) < inMemory {
@@ -77,9 +97,9 @@ func (q *queue) pop() (id int64, run *Run, l *line, ok bool) {
 			q.turn++
 			continue
 		}
-		id, l.running = l.ids[0], l.running+1
+		id, l.running = l.waiting[0].id, l.running+1
 		q.take(l, 0)
-		if len(l.ids) > 0 {
+		if len(l.waiting) > 0 {
 			q.turn++ // otherwise the next line has moved to this place
 		}
 		run = q.loaded[id]
@@ -98,24 +118,24 @@ func (q *queue) leave(l *line) {
 // take removes the run at index i of a line.
 func (q *queue) take(l *line, i int) {
 	if i == 0 {
-		l.ids = l.ids[1:]
+		l.waiting = l.waiting[1:]
 	} else {
-		l.ids = slices.Delete(l.ids, i, i+1)
+		l.waiting = slices.Delete(l.waiting, i, i+1)
 	}
 	q.size--
-	if len(l.ids) == 0 {
+	if len(l.waiting) == 0 {
 		at := slices.Index(q.round, l)
 		q.round = slices.Delete(q.round, at, at+1)
 		if at < q.turn {
 			q.turn--
 		}
-		l.ids = nil
+		l.waiting = nil
 		q.forget(l)
 	}
 }
 
 func (q *queue) forget(l *line) {
-	if len(l.ids) == 0 && l.running == 0 {
+	if len(l.waiting) == 0 && l.running == 0 {
 		delete(q.lines, l.place.line())
 	}
 }
@@ -123,20 +143,31 @@ func (q *queue) forget(l *line) {
 // remove takes a run out, wherever it stands, and returns its place.
 func (q *queue) remove(id int64) (p Place, found bool) {
 	for _, l := range q.round {
-		if i, found := slices.BinarySearch(l.ids, id); found {
+		if i, found := l.find(id); found {
+			p = l.placeAt(i)
 			q.take(l, i)
 			delete(q.loaded, id)
-			p = l.place
-			p.ID, p.NotBefore = id, time.Time{}
 			return p, true
 		}
 	}
 	return p, false
 }
 
+// ofHooks lists the places of those runs whose hook is one of these.
+func (q *queue) ofHooks(hooks map[string]bool) (places []Place) {
+	for _, l := range q.round {
+		for i, w := range l.waiting {
+			if hooks[w.hook] {
+				places = append(places, l.placeAt(i))
+			}
+		}
+	}
+	return places
+}
+
 func (q *queue) has(id int64) bool {
 	for _, l := range q.round {
-		if _, found := slices.BinarySearch(l.ids, id); found {
+		if _, found := l.find(id); found {
 			return true
 		}
 	}

@@ -37,7 +37,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range queued {
-		r.queue.push(p, nil)
+		r.lineUp(p, nil)
 	}
 	for _, p := range waiting {
 		r.wait(p)

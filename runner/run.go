@@ -60,6 +60,10 @@ type Run struct {
 	Group     string     `json:"group,omitempty"`      // of runs that must not meet
 	Failures  int        `json:"failures,omitempty"`   // attempts that failed
 	NotBefore *time.Time `json:"not_before,omitempty"` // of a waiting run
+	Hold      Hold       `json:"hold,omitempty"`       // of a waiting run: why it waits for a person
+	RerunOf   int64      `json:"rerun_of,omitempty"`   // the run that a person had run again
+	CausedBy  int64      `json:"caused_by,omitempty"`  // the run whose script sent the event
+	Chain     int        `json:"chain,omitempty"`      // how many runs led to this one, each causing the next
 
 	Event   string         `json:"-"` // the delivery's, for the script's environment
 	Command *rules.Command `json:"command,omitempty"`
@@ -68,7 +72,19 @@ type Run struct {
 	Process string `json:"-"`
 	// Canceling tells that a person wanted it ended while it ran.
 	Canceling bool `json:"-"`
+	// By is what a person did that the next write is part of.
+	By *AuditEntry `json:"-"`
 }
+
+// A Hold says why a run waits for a person.
+type Hold string
+
+const (
+	// HoldApproval: its rule says approve: true.
+	HoldApproval Hold = "approval"
+	// HoldLoop: it is the last of a chain of runs that each caused the next.
+	HoldLoop Hold = "loop"
+)
 
 // A RunFilter narrows a listing of runs. The zero value takes all.
 type RunFilter struct {

@@ -44,7 +44,9 @@ type Runner struct {
 	mu      sync.Mutex
 	queue   queue
 	running map[int64]*attempt
-	waiting map[int64]waiter // runs whose time has not come
+	waiting map[int64]waiter // runs whose time, or whose approval, has not come
+	paused  map[string]bool  // hooks whose runs are not to begin
+	parked  map[int64]Place  // their runs, which would be in the queue otherwise
 }
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
@@ -57,7 +59,7 @@ func New(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("find the folder for payloads: %w", err)
 	}
 	c.Dir = dir
-	r := &Runner{Config: c, running: map[int64]*attempt{}, waiting: map[int64]waiter{}}
+	r := &Runner{Config: c, running: map[int64]*attempt{}, waiting: map[int64]waiter{}, parked: map[int64]Place{}}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
 	return r, nil
@@ -92,7 +94,7 @@ func (r *Runner) Enqueue(runs ...*Run) {
 			r.wait(placeOf(run))
 			continue
 		}
-		r.queue.push(placeOf(run), run)
+		r.lineUp(placeOf(run), run)
 	}
 	r.hub.notify(newcomers)
 	r.dispatch()
@@ -111,7 +113,7 @@ func (r *Runner) SetLimits(running, queued int) {
 func (r *Runner) Full() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.queue.len()+len(r.waiting) >= r.MaxQueued
+	return r.queue.len()+len(r.parked)+len(r.waiting) >= r.MaxQueued
 }
 
 // dispatch starts what the limits allow. The caller holds the lock.
@@ -143,7 +145,8 @@ func (r *Runner) ended(a *attempt, line *line, next *Place) {
 	r.dispatch()
 	r.mu.Unlock()
 	if canceled {
-		if err := r.cancelQueued(context.Background(), *next); err != nil {
+		// Who wanted it is on disk since they said so.
+		if err := r.endQueued(context.Background(), *next, canceledEarly, nil); err != nil {
 			r.Log.Error("a run that was canceled is tried again", "run", a.id, "error", err)
 		}
 	}
@@ -154,83 +157,7 @@ func (r *Runner) ended(a *attempt, line *line, next *Place) {
 func (r *Runner) Load() (running, queued int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.running), r.queue.len()
-}
-
-// ErrNotActive is the error of canceling a run that is over.
-var ErrNotActive = errors.New("the run has ended already")
-
-// Cancel ends a run: a queued one at once, a running one by TERM, its grace, and
-// KILL, without waiting for that. The error is fs.ErrNotExist if there is no
-// such run and ErrNotActive if it is over.
-func (r *Runner) Cancel(ctx context.Context, id int64) error {
-	r.mu.Lock()
-	a := r.running[id]
-	place, queued := r.takeBack(id)
-	r.mu.Unlock()
-	if a != nil && a.end(canceled) {
-		// On disk, because the wish must outlive us as its answer does.
-		return r.Store.NoteCancel(context.WithoutCancel(ctx), id)
-	}
-	r.cancels.Lock()
-	defer r.cancels.Unlock()
-	var err error
-	if queued {
-		err = r.cancelQueued(ctx, place)
-	} else {
-		err = r.notActive(ctx, id)
-	}
-	if err != nil {
-		return fmt.Errorf("cancel run %d: %w", id, err)
-	}
-	return nil
-}
-
-// cancelQueued ends a run that was just taken out of the queue. Where that
-// cannot be written down, the run goes back to its place.
-func (r *Runner) cancelQueued(ctx context.Context, p Place) error {
-	// The wish stands when who had it hangs up; and a write that is given up
-	// may happen all the same, after the run went back to the queue.
-	ctx = context.WithoutCancel(ctx)
-	run, err := r.Store.Run(ctx, p.ID)
-	if err == nil {
-		now := time.Now()
-		run.State, run.Error, run.FinishedAt, run.NotBefore = Canceled, "canceled before it began", &now, nil
-		err = r.Store.Take(ctx, run)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return r.notActive(ctx, p.ID) // a newer one took its place on disk already
-	}
-	if err != nil {
-		r.requeue(p)
-		return err
-	}
-	r.hub.notify(p.ID)
-	r.hub.notify(newcomers) // for who asked when it was in the queue no more
-	return nil
-}
-
-func (r *Runner) requeue(p Place) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p.NotBefore.IsZero() {
-		r.queue.push(p, nil)
-	} else {
-		r.wait(p)
-	}
-	r.dispatch()
-}
-
-// notActive says why a run that neither runs nor waits cannot be canceled.
-func (r *Runner) notActive(ctx context.Context, id int64) error {
-	run, err := r.Store.Run(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !run.State.Ended() {
-		return fmt.Errorf("%w; that is not on disk yet", ErrNotActive)
-	}
-	return fmt.Errorf("%w; it is %s", ErrNotActive, run.State)
+	return len(r.running), r.queue.len() + len(r.parked)
 }
 
 // newcomers stands in the hub for all runs that are not in the runner's hands,
@@ -243,7 +170,9 @@ const newcomers = 0
 func (r *Runner) Changed(id int64) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, waits := r.waiting[id]; r.running[id] == nil && !waits && !r.queue.has(id) {
+	_, waits := r.waiting[id]
+	_, parked := r.parked[id]
+	if r.running[id] == nil && !waits && !parked && !r.queue.has(id) {
 		id = newcomers
 	}
 	return r.hub.changed(id)

@@ -16,7 +16,7 @@ func TestCancelQueued(t *testing.T) {
 	h, gate := open(t, 1), newGate(t)
 	first, second, third := h.start(sh(gate.wait())), h.start(sh("true")), h.start(sh("true"))
 	changed := h.runner.Changed(second)
-	if err := h.runner.Cancel(t.Context(), second); err != nil {
+	if err := h.runner.Cancel(t.Context(), second, nil); err != nil {
 		t.Fatal(err)
 	}
 	<-changed
@@ -34,7 +34,7 @@ func TestCancelRunning(t *testing.T) {
 	id := h.start(sh(`trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done`))
 	h.prints(id, "ready")
 	for range 2 {
-		if err := h.runner.Cancel(t.Context(), id); err != nil && !errors.Is(err, ErrNotActive) {
+		if err := h.runner.Cancel(t.Context(), id, nil); err != nil && !errors.Is(err, ErrNotActive) {
 			t.Error(err)
 		}
 	}
@@ -48,10 +48,10 @@ func TestCancelRunning(t *testing.T) {
 func TestCancelEndedAndUnknown(t *testing.T) {
 	h := open(t, 1)
 	run, _ := h.run(sh("true"))
-	if err := h.runner.Cancel(t.Context(), run.ID); !errors.Is(err, ErrNotActive) || err.Error() != "cancel run 1: the run has ended already; it is succeeded" {
+	if err := h.runner.Cancel(t.Context(), run.ID, nil); !errors.Is(err, ErrNotActive) || err.Error() != "cancel run 1: the run has ended already; it is succeeded" {
 		t.Error(err)
 	}
-	if err := h.runner.Cancel(t.Context(), 999); !errors.Is(err, fs.ErrNotExist) {
+	if err := h.runner.Cancel(t.Context(), 999, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -66,7 +66,7 @@ func TestCancelWhileItStarts(t *testing.T) {
 		both.Go(func() {
 			<-taken
 			time.Sleep(time.Duration(i) * 20 * time.Microsecond) // another moment each time
-			if err := h.runner.Cancel(t.Context(), run.ID); err != nil {
+			if err := h.runner.Cancel(t.Context(), run.ID, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -85,7 +85,7 @@ func TestCancelOfOneThatWasJustSuperseded(t *testing.T) {
 	h.store.mu.Lock()
 	h.store.runs[run.ID].State = Superseded
 	h.store.mu.Unlock()
-	if err := h.runner.Cancel(t.Context(), run.ID); !errors.Is(err, ErrNotActive) || errors.Is(err, fs.ErrNotExist) {
+	if err := h.runner.Cancel(t.Context(), run.ID, nil); !errors.Is(err, ErrNotActive) || errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 	if _, queued := h.runner.Load(); queued != 0 {
@@ -108,7 +108,7 @@ func TestCancelThatFailsLeavesTheRunInItsPlace(t *testing.T) {
 		for range 2 {
 			h.start(sh("true"))
 		}
-		if err := h.runner.Cancel(t.Context(), 2); !errors.Is(err, errDisk) {
+		if err := h.runner.Cancel(t.Context(), 2, nil); !errors.Is(err, errDisk) {
 			t.Error(err)
 		}
 		gate.open(1)
@@ -133,7 +133,7 @@ func TestCancelOutlivesItsRequest(t *testing.T) {
 		return ctx.Err()
 	}
 	first, second := h.start(sh(gate.wait())), h.start(sh("true"))
-	if err := h.runner.Cancel(ctx, second); err != nil {
+	if err := h.runner.Cancel(ctx, second, nil); err != nil {
 		t.Error(err)
 	}
 	h.is(second, Canceled)
@@ -152,7 +152,7 @@ func TestCancelWhileTheDiskIsFull(t *testing.T) {
 	}
 	id := h.start(sh("true"))
 	h.inState(id, Running)
-	if err := h.runner.Cancel(t.Context(), id); err != nil {
+	if err := h.runner.Cancel(t.Context(), id, nil); err != nil {
 		t.Error(err)
 	}
 	h.ended(id)
@@ -268,7 +268,7 @@ func TestStopWhileTheEndIsWritten(t *testing.T) {
 		settled = a.settled
 		a.mu.Unlock()
 	}
-	if err := h.runner.Cancel(t.Context(), id); !errors.Is(err, ErrNotActive) {
+	if err := h.runner.Cancel(t.Context(), id, nil); !errors.Is(err, ErrNotActive) {
 		t.Errorf("cancel of a script that is through: %v", err)
 	}
 	time.AfterFunc(50*time.Millisecond, func() { close(goOn) })

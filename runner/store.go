@@ -10,14 +10,15 @@ import (
 // that returns nil is on disk. All methods may be called from any goroutine.
 type Store interface {
 	// Update writes the run's state, attempt, exit code, signal, error and
-	// times, together with a last piece of output (nil for none), in one
-	// transaction. A run that would wait again, queued or waiting, becomes
+	// times, together with a last piece of output (nil for none) and with
+	// run.By (nil for none), in one transaction. A run that would wait again, queued or waiting, becomes
 	// superseded if a newer one of its group has taken its place.
 	Update(ctx context.Context, run *Run, output *Chunk) error
 	// AppendOutput keeps a piece of output.
 	AppendOutput(ctx context.Context, output *Chunk) error
-	// NoteCancel keeps that a person wants a running run ended.
-	NoteCancel(ctx context.Context, run int64) error
+	// NoteCancel keeps that a running run is to be ended, and by whom if by a
+	// person.
+	NoteCancel(ctx context.Context, run int64, by *AuditEntry) error
 	// NoteProcess keeps run.Process soon, without waiting for the disk. It is
 	// best effort: losing it loses nothing but a way to find a stray process.
 	NoteProcess(run int64, process string)
@@ -50,6 +51,7 @@ type Place struct {
 	Group     string    // "" for none
 	Limit     int       // of the group's runs at once
 	NotBefore time.Time // zero for now
+	Held      bool      // until a person approves
 }
 
 // line is the name of the line in which the run waits: its group's or, without
@@ -62,7 +64,7 @@ func (p Place) line() string {
 }
 
 func placeOf(r *Run) Place {
-	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group}
+	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != ""}
 	if r.Command != nil && r.Command.Concurrency != nil {
 		p.Limit = r.Command.Concurrency.Limit
 	}

@@ -126,7 +126,7 @@ func TestTheWholeTreeDiesWhenCanceled(t *testing.T) {
 		c.Grace = rules.Duration(200 * time.Millisecond)
 		id := h.start(c)
 		h.prints(id, "pid ")
-		if err := h.runner.Cancel(t.Context(), id); err != nil {
+		if err := h.runner.Cancel(t.Context(), id, nil); err != nil {
 			t.Error(err)
 		}
 		h.ended(id)

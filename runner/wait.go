@@ -15,11 +15,15 @@ import (
 	"github.com/hooktender/hooktender/rules"
 )
 
-// wait holds a run until its time comes, and queues it then. The caller holds
-// the lock.
+// wait holds a run until its time comes, and queues it then; one that waits for
+// a person is queued by Approve. The caller holds the lock.
 func (r *Runner) wait(p Place) {
 	if r.stopping.Err() != nil {
 		return // it waits on disk
+	}
+	if p.Held {
+		r.waiting[p.ID] = waiter{place: p}
+		return
 	}
 	// Round takes the monotonic clock away: a time that comes from the disk is
 	// one of the wall clock, which may be set while the run waits.
@@ -30,10 +34,10 @@ func (r *Runner) wait(p Place) {
 // lookAgain is how often a run that waits looks at the clock.
 const lookAgain = time.Minute
 
-// A waiter is a run whose time has not come.
+// A waiter is a run whose time, or whose approval, has not come.
 type waiter struct {
 	place Place
-	timer *time.Timer
+	timer *time.Timer // nil for one that waits for a person
 }
 
 // due queues a run that has waited long enough.
@@ -48,7 +52,8 @@ func (r *Runner) due(p Place) {
 		r.wait(p)
 		return
 	}
-	r.queue.push(p, nil)
+	p.NotBefore = time.Time{}
+	r.lineUp(p, nil)
 	r.dispatch()
 }
 
@@ -56,9 +61,15 @@ func (r *Runner) due(p Place) {
 // holds the lock.
 func (r *Runner) takeBack(id int64) (Place, bool) {
 	if w, waits := r.waiting[id]; waits {
-		w.timer.Stop()
+		if w.timer != nil {
+			w.timer.Stop()
+		}
 		delete(r.waiting, id)
 		return w.place, true
+	}
+	if p, parked := r.parked[id]; parked {
+		delete(r.parked, id)
+		return p, true
 	}
 	return r.queue.remove(id)
 }

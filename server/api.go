@@ -22,30 +22,56 @@ type APIStore interface {
 	Runs(ctx context.Context, f runner.RunFilter) ([]*runner.Run, error)
 	RunsOf(ctx context.Context, deliveries []int64) (map[int64][]*runner.Run, error)
 	RunReader
+	ByHandStore
 	Ping(ctx context.Context) error
+}
+
+// APIRunner is what people do to runs through the private door.
+type APIRunner interface {
+	Control
+	Approve(ctx context.Context, run int64, by *runner.AuditEntry) error
+	Reject(ctx context.Context, run int64, by *runner.AuditEntry) error
+	Enqueue(runs ...*runner.Run)
+	Displace(d runner.Displaced)
+}
+
+// APIConfig is what an API serves. All fields are required.
+type APIConfig struct {
+	Store  APIStore
+	Runner APIRunner
+	Intake *Intake // whose configuration counts, and through which replays go
+	Pauses *Pauses
+	// Reload puts the configuration file into force again and says what came of
+	// it; its error may be rules.Problems.
+	Reload func() (string, error)
 }
 
 // An API is the private door's JSON interface.
 type API struct {
-	store   APIStore
-	control Control
-	reload  func() (string, error)
-	router  *httprouter.Router
+	APIConfig
+	router *httprouter.Router
 }
 
-// NewAPI makes the interface. reload puts the configuration file into force
-// again and says what came of it; its error may be rules.Problems.
-func NewAPI(store APIStore, control Control, reload func() (string, error)) *API {
-	a := &API{store: store, control: control, reload: reload, router: newRouter()}
+// NewAPI makes the interface.
+func NewAPI(c APIConfig) *API {
+	a := &API{APIConfig: c, router: newRouter()}
 	a.handle(http.MethodGet, "/api/deliveries", a.deliveries)
 	a.handle(http.MethodGet, "/api/deliveries/:id", a.delivery)
+	a.handle(http.MethodPost, "/api/deliveries/:id/replay", a.replay)
 	a.handle(http.MethodGet, "/api/runs", a.runs)
 	a.handle(http.MethodGet, "/api/runs/:id", a.run)
-	a.handle(http.MethodPost, "/api/runs/:id/cancel", a.cancel)
+	a.handle(http.MethodPost, "/api/runs/:id/cancel", a.toRun(runner.DidCancel, a.Runner.Cancel))
+	a.handle(http.MethodPost, "/api/runs/:id/approve", a.toRun(runner.DidApprove, a.Runner.Approve))
+	a.handle(http.MethodPost, "/api/runs/:id/reject", a.toRun(runner.DidReject, a.Runner.Reject))
+	a.handle(http.MethodPost, "/api/runs/:id/rerun", a.rerun)
+	a.handle(http.MethodGet, "/api/hooks", a.hooks)
+	a.handle(http.MethodPost, "/api/hooks/pause", a.pause(runner.DidPause))
+	a.handle(http.MethodPost, "/api/hooks/resume", a.pause(runner.DidResume))
+	a.handle(http.MethodGet, "/api/audit", a.audit)
 	a.handle(http.MethodPost, "/api/reload", a.reloadNow)
 	a.router.GET("/api/deliveries/:id/body", a.body)
 	a.router.GET("/api/runs/:id/output", a.output)
-	addHealth(a.router, store)
+	addHealth(a.router, c.Store)
 	return a
 }
 
@@ -106,7 +132,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound
-	case errors.Is(err, runner.ErrNotActive):
+	case errors.Is(err, runner.ErrNotActive), errors.Is(err, runner.ErrNotHeld):
 		return http.StatusConflict
 	}
 	return http.StatusInternalServerError
@@ -121,7 +147,7 @@ func (a *API) deliveries(r *http.Request, _ httprouter.Params) (any, error) {
 	if err := q.end(); err != nil {
 		return nil, err
 	}
-	list, err := a.store.Deliveries(r.Context(), f)
+	list, err := a.Store.Deliveries(r.Context(), f)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +159,7 @@ func (a *API) withRuns(ctx context.Context, list []*rules.Delivery) ([]shownDeli
 	for i, d := range list {
 		ids[i] = d.ID
 	}
-	runs, err := a.store.RunsOf(ctx, ids)
+	runs, err := a.Store.RunsOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +175,7 @@ func (a *API) delivery(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := a.store.Delivery(r.Context(), id)
+	d, err := a.Store.Delivery(r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +183,8 @@ func (a *API) delivery(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shown[0], nil
+	shown[0].Audit, err = a.Store.AuditOfDelivery(r.Context(), id)
+	return shown[0], err
 }
 
 // body sends a delivery's body as a file of bytes: whatever a stranger sent is
@@ -168,7 +195,7 @@ func (a *API) body(w http.ResponseWriter, r *http.Request, p httprouter.Params) 
 		answerFailure(w, err)
 		return
 	}
-	body, err := a.store.Body(r.Context(), id)
+	body, err := a.Store.Body(r.Context(), id)
 	if err != nil {
 		answerFailure(w, err)
 		return
@@ -188,7 +215,7 @@ func (a *API) runs(r *http.Request, _ httprouter.Params) (any, error) {
 	if err := q.end(); err != nil {
 		return nil, err
 	}
-	list, err := a.store.Runs(r.Context(), f)
+	list, err := a.Store.Runs(r.Context(), f)
 	if err != nil {
 		return nil, err
 	}
@@ -204,26 +231,19 @@ func (a *API) run(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := a.store.Run(r.Context(), id)
+	run, err := a.Store.Run(r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
-	return showRun(run), nil
-}
-
-func (a *API) cancel(r *http.Request, p httprouter.Params) (any, error) {
-	id, err := idOf(p)
+	did, err := a.Store.AuditOfRun(r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.control.Cancel(r.Context(), id); err != nil {
-		return nil, err
-	}
-	return map[string]any{"id": id, "canceling": true}, nil
+	return auditedRun{showRun(run), did}, nil
 }
 
 func (a *API) reloadNow(*http.Request, httprouter.Params) (any, error) {
-	said, err := a.reload()
+	said, err := a.Reload()
 	if err != nil {
 		// Whatever it is, a missing file included, the configuration is what is
 		// wrong and not the request.

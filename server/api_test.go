@@ -39,8 +39,8 @@ type fakeRuns struct {
 }
 
 var (
-	_ APIStore = (*fakeRuns)(nil)
-	_ Control  = (*fakeRuns)(nil)
+	_ APIStore  = (*fakeRuns)(nil)
+	_ APIRunner = (*fakeRuns)(nil)
 )
 
 type missingError string
@@ -120,9 +120,31 @@ func cmpError(errs ...error) error {
 	return fmt.Errorf("asked without a limit")
 }
 
+func (f *fakeRuns) Approve(context.Context, int64, *runner.AuditEntry) error { return f.fail }
+func (f *fakeRuns) Reject(context.Context, int64, *runner.AuditEntry) error  { return f.fail }
+func (f *fakeRuns) Enqueue(...*runner.Run)                                   {}
+func (f *fakeRuns) Displace(runner.Displaced)                                {}
+
+func (f *fakeRuns) Rerun(context.Context, *runner.Run, *runner.AuditEntry) (runner.Displaced, error) {
+	return runner.Displaced{}, f.fail
+}
+func (f *fakeRuns) Note(context.Context, *runner.AuditEntry) error { return f.fail }
+func (f *fakeRuns) Audit(context.Context, int) ([]runner.AuditEntry, error) {
+	return nil, f.fail
+}
+func (f *fakeRuns) AuditOfRun(context.Context, int64) ([]runner.AuditEntry, error) {
+	return nil, f.fail
+}
+func (f *fakeRuns) AuditOfDelivery(context.Context, int64) ([]runner.AuditEntry, error) {
+	return nil, f.fail
+}
+func (f *fakeRuns) OpenRuns(context.Context) (map[string]map[runner.State]int, error) {
+	return nil, f.fail
+}
+
 func (f *fakeRuns) Ping(context.Context) error { return f.fail }
 
-func (f *fakeRuns) Cancel(_ context.Context, id int64) error {
+func (f *fakeRuns) Cancel(_ context.Context, id int64, _ *runner.AuditEntry) error {
 	r, err := f.Run(context.Background(), id)
 	if err != nil {
 		return fmt.Errorf("cancel run %d: %w", id, err)
@@ -202,7 +224,7 @@ type privateDoor struct {
 
 func openPrivate(t *testing.T, fake *fakeRuns, reload func() (string, error)) *privateDoor {
 	t.Helper()
-	p := &privateDoor{fakeRuns: fake, server: httptest.NewServer(NewAPI(fake, fake, reload))}
+	p := &privateDoor{fakeRuns: fake, server: httptest.NewServer(NewAPI(APIConfig{Store: fake, Runner: fake, Reload: reload}))}
 	t.Cleanup(p.server.Close)
 	p.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return p
@@ -361,7 +383,7 @@ func TestAPIStoreFailure(t *testing.T) {
 
 func TestAPICancel(t *testing.T) {
 	p := openPrivate(t, someRuns(), nil)
-	if a := p.ask(t, "POST", "/api/runs/43/cancel"); a.status != 200 || a.body != `{"canceling":true,"id":43}` || !slices.Equal(p.canceled, []int64{43}) {
+	if a := p.ask(t, "POST", "/api/runs/43/cancel"); a.status != 200 || a.body != `{"did":"cancel","id":43}` || !slices.Equal(p.canceled, []int64{43}) {
 		t.Errorf("%+v, canceled %v", a, p.canceled)
 	}
 	if a := p.ask(t, "POST", "/api/runs/42/cancel"); a.status != 409 || errorOf(t, a) != "cancel run 42: the run has ended already; it is failed" {

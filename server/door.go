@@ -66,6 +66,7 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), closingKey{}, d.closing)
 		},
+		ConnContext: withPeer,
 		// OPTIONS * is a request like any other.
 		DisableGeneralOptionsHandler: true,
 	}

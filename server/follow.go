@@ -15,7 +15,8 @@ type RunReader interface {
 
 // Control is what a door can do about a run: wait for news of it, and end it.
 type Control interface {
-	Cancel(ctx context.Context, run int64) error
+	// Cancel ends a run, as by says; nil if no person wants it.
+	Cancel(ctx context.Context, run int64, by *runner.AuditEntry) error
 	Changed(run int64) <-chan struct{}
 }
 

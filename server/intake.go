@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -37,6 +38,8 @@ type Queue interface {
 	Displace(d runner.Displaced)
 	// Full tells that no more runs should be accepted now.
 	Full() bool
+	// Holder returns the run that has the other end of a connection, 0 if none.
+	Holder(conn runner.Conn) int64
 	Control
 }
 
@@ -56,6 +59,7 @@ type Intake struct {
 
 // hooks is one configuration, ready to serve.
 type hooks struct {
+	all     []*rules.Hook
 	router  *httprouter.Router
 	maxBody int64
 	proxies proxies
@@ -75,7 +79,7 @@ const anyMethod = "*"
 
 // Use puts a configuration into force, in one step.
 func (in *Intake) Use(c *rules.Config) {
-	h := &hooks{router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: c.Server.TrustedProxies}
+	h := &hooks{all: c.Set.Hooks(), router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: c.Server.TrustedProxies}
 	for _, hook := range c.Set.Hooks() {
 		h.router.Handle(anyMethod, hook.Path, func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 			in.serve(w, r, h, hook, params)
@@ -111,6 +115,17 @@ func (h *hooks) lookup(u *url.URL) (httprouter.Handle, httprouter.Params) {
 	}
 	handle, params, _ := h.router.Lookup(anyMethod, u.Path)
 	return handle, params
+}
+
+// find returns the hook that answers a path, nil if none does, with what its
+// parameters stand for.
+func (h *hooks) find(path string) (*rules.Hook, map[string]string) {
+	for _, hook := range h.all {
+		if params, ok := hook.Match(path); ok {
+			return hook, params
+		}
+	}
+	return nil, nil
 }
 
 // isPlain tells whether a path means what it says and nothing else. One with an
@@ -149,12 +164,39 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.reject(w, hook, req, received, unproven{err})
 		return
 	}
-	decisions, actions, err := hook.Evaluate(req)
+	d := delivery(hook, req, received)
+	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) })
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		answerLater(w, refused.msg)
+		return
+	}
 	if err != nil {
 		in.reject(w, hook, req, received, err)
 		return
 	}
-	d := delivery(hook, req, received)
+	if len(took.Runs) == 0 {
+		answer(w, http.StatusOK, took)
+		return
+	}
+	req.Body, d.Body = nil, nil // it is on disk, and the sender may wait for long
+	room.release()
+	in.respond(w, r, hook.Respond, took)
+}
+
+// A refusedError says that a genuine event could not be taken, and that its
+// sender may come again.
+type refusedError struct{ msg string }
+
+func (e *refusedError) Error() string { return "the event was refused: " + e.msg }
+
+// admit decides what a genuine event means, and returns when everything that
+// follows from it is on disk. cause is asked for the run whose script sent it. The
+// error is a *refusedError, or why the body cannot be read.
+func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery, cause func() int64) (reply, error) {
+	decisions, actions, err := hook.Evaluate(req)
+	if err != nil {
+		return reply{}, err
+	}
 	d.Decisions = decisions
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
@@ -162,47 +204,51 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		if d.Verdict == rules.Errored {
 			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
 		}
-		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
-		return
+		return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}}, nil
 	}
 	if in.queue.Full() {
 		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", cut(d.Event), "setting", "server.max_queued")
-		answerLater(w, "the queue is full")
-		return
+		return reply{}, &refusedError{"the queue is full"}
 	}
-	in.accept(w, r, hook, d, actions, room)
-}
-
-// accept answers once everything is on disk, and only then.
-func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hook, d *rules.Delivery, actions []rules.Action, room *reservation) {
-	runs := make([]*runner.Run, len(actions))
-	for i, a := range actions {
-		runs[i] = &runner.Run{
-			Hook: d.Hook, Rule: a.Rule, Action: "run", State: runner.Queued,
-			QueuedAt: d.ReceivedAt, Event: d.Event, Command: a.Command,
-		}
-		if c := a.Command.Concurrency; c != nil {
-			runs[i].Group = c.Group
-		}
-	}
+	runs := newRuns(d, actions)
+	in.guard(actions, runs, cause())
 	// A sender that hangs up does not take back what it sent.
 	displaced, err := in.store.Accept(context.Background(), d, runs)
 	if err != nil {
 		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
-		answerLater(w, "cannot be stored now")
-		return
+		return reply{}, &refusedError{"cannot be stored now"}
 	}
-	d.Body = nil // it is on disk, and the sender may wait for long
-	room.release()
 	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)
 	in.queue.Enqueue(unended(runs)...)
-	if len(runs) == 0 {
-		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
-		return
+	if len(runs) > 0 {
+		in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
+		in.tellLoops(runs)
 	}
-	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
-	in.respond(w, r, hook.Respond, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+	return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)}, nil
+}
+
+// newRuns makes a run of each action.
+func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
+	runs := make([]*runner.Run, len(actions))
+	for i, a := range actions {
+		runs[i] = newRun(d, a.Rule, a.Command)
+		runs[i].QueuedAt = d.ReceivedAt
+	}
+	return runs
+}
+
+func newRun(d *rules.Delivery, rule string, c *rules.Command) *runner.Run {
+	run := &runner.Run{
+		Delivery: d.ID, Hook: d.Hook, Rule: rule, Action: "run", State: runner.Queued, Event: d.Event, Command: c,
+	}
+	if c.Concurrency != nil {
+		run.Group = c.Concurrency.Group
+	}
+	if c.Approve {
+		run.State, run.Hold = runner.Waiting, runner.HoldApproval
+	}
+	return run
 }
 
 func unended(runs []*runner.Run) []*runner.Run {

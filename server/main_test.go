@@ -108,6 +108,8 @@ func (f *fakeIntake) Displace(d runner.Displaced) {
 
 func (f *fakeIntake) Full() bool { return f.full }
 
+func (f *fakeIntake) Holder(runner.Conn) int64 { return 0 }
+
 func (f *fakeIntake) Enqueue(runs ...*runner.Run) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

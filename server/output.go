@@ -31,7 +31,7 @@ func (a *API) output(w http.ResponseWriter, r *http.Request, p httprouter.Params
 		answerFailure(w, err)
 		return
 	}
-	run, err := a.store.Run(r.Context(), id)
+	run, err := a.Store.Run(r.Context(), id)
 	if err != nil {
 		answerFailure(w, err)
 		return
@@ -39,7 +39,7 @@ func (a *API) output(w http.ResponseWriter, r *http.Request, p httprouter.Params
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	lines := json.NewEncoder(w)
-	reader := newOutputReader(a.store, id, func(attempt int, s runner.Segment) error {
+	reader := newOutputReader(a.Store, id, func(attempt int, s runner.Segment) error {
 		return lines.Encode(Line{Attempt: attempt, Time: s.Time.UTC(), Stream: s.Stream.String(), Data: s.Data, Omitted: s.Omitted})
 	})
 	if r.URL.Query().Has("follow") && !run.State.Ended() {
@@ -54,7 +54,7 @@ func (a *API) output(w http.ResponseWriter, r *http.Request, p httprouter.Params
 
 // follow sends output until the run has ended and everything is sent.
 func (a *API) follow(w http.ResponseWriter, r *http.Request, reader *outputReader) error {
-	_, err := watch(r.Context(), a.store, a.control, reader.run, closing(r.Context()), func(run *runner.Run) error {
+	_, err := watch(r.Context(), a.Store, a.Runner, reader.run, closing(r.Context()), func(run *runner.Run) error {
 		if err := reader.upTo(r.Context(), run); err != nil || run.State.Ended() {
 			return err
 		}

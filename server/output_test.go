@@ -180,7 +180,7 @@ func TestFollow(t *testing.T) {
 // watched is an API behind a door; ended gets one for each request that is over.
 func watched(t *testing.T, fake *fakeRuns) (d *Door, ended chan struct{}) {
 	t.Helper()
-	api := NewAPI(fake, fake, nil)
+	api := NewAPI(APIConfig{Store: fake, Runner: fake})
 	ended = make(chan struct{}, 1)
 	d, _ = openDoor(t, "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api.ServeHTTP(w, r)

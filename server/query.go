@@ -65,6 +65,15 @@ func (q *query) number(name string) int {
 	return n
 }
 
+// flag reads a parameter that is there or not.
+func (q *query) flag(name string) bool {
+	s := q.text(name)
+	if s != "" && s != "1" {
+		q.fail("%s: %q is neither 1 nor left out", name, s)
+	}
+	return s == "1"
+}
+
 func (q *query) time(name string) time.Time {
 	s := q.text(name)
 	if s == "" {

@@ -20,8 +20,10 @@ const maxWaiting = 100
 // there are several runs, each is a list with commas in the same order.
 const (
 	deliveryHeader = "Hooktender-Delivery"
-	runHeader      = "Hooktender-Run"
 	stateHeader    = "Hooktender-State"
+
+	// RunHeader names in a request the run whose script sends it.
+	RunHeader = "Hooktender-Run"
 )
 
 // A respondent answers one sender whose event is on disk and whose runs are in
@@ -50,7 +52,7 @@ func (in *Intake) respond(w http.ResponseWriter, r *http.Request, how rules.Resp
 	defer in.leave()
 	a := &respondent{in: in, how: how, w: newPacedWriter(w, r), r: r, accepted: accepted}
 	a.w.Header().Set(deliveryHeader, strconv.FormatInt(accepted.Delivery, 10))
-	a.w.Header().Set(runHeader, each(accepted.Runs, func(run replyRun) string { return strconv.FormatInt(run.ID, 10) }))
+	a.w.Header().Set(RunHeader, each(accepted.Runs, func(run replyRun) string { return strconv.FormatInt(run.ID, 10) }))
 	var err error
 	if how.Stream {
 		err = a.stream()
@@ -82,7 +84,7 @@ func (a *respondent) left(err error) bool {
 
 func (a *respondent) cancelRuns() {
 	for _, run := range a.accepted.Runs {
-		err := a.in.queue.Cancel(context.WithoutCancel(a.r.Context()), run.ID)
+		err := a.in.queue.Cancel(context.WithoutCancel(a.r.Context()), run.ID, nil)
 		switch {
 		case err == nil:
 			a.in.log.Info("the run is canceled, because its sender has left", "delivery", a.accepted.Delivery, "run", run.ID, "rule", run.Rule)

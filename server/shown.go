@@ -10,7 +10,14 @@ import (
 // A shownDelivery is a delivery together with its runs.
 type shownDelivery struct {
 	*rules.Delivery
-	Runs []shownRun `json:"runs"`
+	Runs  []shownRun          `json:"runs"`
+	Audit []runner.AuditEntry `json:"audit,omitempty"` // only where one is shown
+}
+
+// An auditedRun is a run with what people did to it.
+type auditedRun struct {
+	*runner.Run
+	Audit []runner.AuditEntry `json:"audit,omitempty"`
 }
 
 type shownRun struct {
@@ -31,7 +38,7 @@ func showDelivery(d *rules.Delivery, runs []*runner.Run) shownDelivery {
 	for i, run := range runs {
 		list[i] = shownRun{run.ID, run.Rule, run.State}
 	}
-	return shownDelivery{&shown, list}
+	return shownDelivery{Delivery: &shown, Runs: list}
 }
 
 // showRun makes of a run what is shown of it: times in UTC.

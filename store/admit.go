@@ -12,7 +12,8 @@ import (
 const (
 	inGroup = `"group" = ? AND "group" <> '' AND ` + unfinished
 
-	groupCount   = `SELECT count(*) FROM run INDEXED BY run_group WHERE ` + inGroup
+	// A run that waits for a person may do so for days, and keeps no other out.
+	groupCount   = `SELECT count(*) FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND hold = ''`
 	groupWaiting = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state <> 'running' ORDER BY id`
 	groupRunning = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state = 'running' ORDER BY id`
 
@@ -20,12 +21,13 @@ const (
 		WHERE hook = ? AND rule = ? AND throttle_key = ? AND throttle_key IS NOT NULL
 		AND queued_at > ? AND queued_at < ? AND state <> 'skipped'`
 
-	burstRuns = `SELECT id FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
-		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0 ORDER BY id`
-	burstBegan = `SELECT coalesce(min(burst_at), 0) FROM run INDEXED BY run_debounce WHERE hook = ? AND rule = ? AND debounce_key = ?
-		AND debounce_key IS NOT NULL AND state = 'waiting' AND attempt = 0`
+	// A burst is over when its run waits only for a person any more.
+	inBurst = `hook = ? AND rule = ? AND debounce_key = ? AND debounce_key IS NOT NULL
+		AND state = 'waiting' AND attempt = 0 AND (hold = '' OR not_before > ?)`
+	burstRuns  = `SELECT id FROM run INDEXED BY run_debounce WHERE ` + inBurst + ` ORDER BY id`
+	burstBegan = `SELECT coalesce(min(burst_at), 0) FROM run INDEXED BY run_debounce WHERE ` + inBurst
 
-	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ?, not_before = NULL WHERE id = ?`
+	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ?, not_before = NULL, hold = '' WHERE id = ?`
 )
 
 // An admission stores a delivery with its new runs, and decides what becomes of
@@ -35,14 +37,17 @@ const (
 type admission struct {
 	delivery  rows
 	runs      []admitted
+	audit     rows
 	at        time.Time
-	stored    int // runs
+	byHand    bool // a person wants the runs, whatever fired before
+	stored    int  // runs
 	displaced runner.Displaced
 }
 
 // An admitted run is a copy with its command encoded: the caller may go away.
 type admitted struct {
 	runner.Run
+	asked     runner.Run // as it came: the task may be repeated
 	command   string
 	throttled bool
 }
@@ -55,8 +60,17 @@ func (a *admission) add(r *runner.Run) error {
 	if err != nil {
 		return fmt.Errorf("encoding the command of rule %q: %w", r.Rule, err)
 	}
-	a.runs = append(a.runs, admitted{Run: *r, command: string(command)})
+	a.runs = append(a.runs, admitted{Run: *r, asked: *r, command: string(command)})
 	return nil
+}
+
+// tell gives a caller's run what became of it.
+func (a *admission) tell(i int, r *runner.Run) {
+	was := a.runs[i]
+	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = was.State, was.Error, was.FinishedAt, was.NotBefore, was.Hold
+	if was.throttled {
+		r.ID = 0
+	}
 }
 
 // do is the task. It may be called again when its transaction is repeated.
@@ -70,7 +84,7 @@ func (a *admission) do(tx *tx) error {
 	if a.stored == 0 && len(a.runs) > 0 {
 		return nil // all came too soon: the delivery is recorded without haste
 	}
-	if err := a.delivery.insert(tx); err != nil {
+	if err := append(a.delivery, a.audit...).insert(tx); err != nil {
 		return err
 	}
 	for i := range a.runs {
@@ -87,7 +101,7 @@ func (a *admission) do(tx *tx) error {
 // throttle finds out whether the rule has fired too recently for this key.
 func (a *admission) throttle(tx *tx, r *admitted) error {
 	r.throttled = false
-	if t := r.Command.Throttle; t != nil {
+	if t := r.Command.Throttle; t != nil && !a.byHand {
 		// Two that arrive together may come here in the other order, so one that
 		// is a little later counts, too; one that is much later is from before
 		// the clock was set back.
@@ -105,13 +119,14 @@ func (a *admission) throttle(tx *tx, r *admitted) error {
 }
 
 func (a *admission) store(tx *tx, r *admitted) error {
+	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = r.asked.State, "", nil, nil, r.asked.Hold
 	if r.Group != "" {
 		if err := a.enter(tx, &r.Run); err != nil {
 			return fmt.Errorf("looking at the group %q: %w", r.Group, err)
 		}
 	}
 	var burst *time.Time
-	if r.Command.Debounce != nil && r.State != runner.Skipped {
+	if r.Command.Debounce != nil && r.State != runner.Skipped && !a.byHand {
 		var err error
 		if burst, err = a.debounce(tx, &r.Run); err != nil {
 			return fmt.Errorf("looking at the burst of rule %q: %w", r.Rule, err)
@@ -124,11 +139,12 @@ func (a *admission) store(tx *tx, r *admitted) error {
 // before it. It returns when the burst began.
 func (a *admission) debounce(tx *tx, r *runner.Run) (*time.Time, error) {
 	d := r.Command.Debounce
-	began, err := tx.ids(burstBegan, r.Hook, r.Rule, d.Key)
+	now := a.at.UnixMicro()
+	began, err := tx.ids(burstBegan, r.Hook, r.Rule, d.Key, now)
 	if err != nil {
 		return nil, err
 	}
-	before, err := tx.ids(burstRuns, r.Hook, r.Rule, d.Key)
+	before, err := tx.ids(burstRuns, r.Hook, r.Rule, d.Key, now)
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +169,8 @@ func (a *admission) enter(tx *tx, r *runner.Run) error {
 		if err != nil {
 			return err
 		}
-		r.State, r.Error, r.FinishedAt = runner.Queued, "", nil
 		if count[0] >= int64(c.Limit) {
-			r.State, r.Error, r.FinishedAt = runner.Skipped, fmt.Sprintf("the group %q was busy", c.Group), &a.at
+			r.State, r.Error, r.FinishedAt, r.Hold = runner.Skipped, fmt.Sprintf("the group %q was busy", c.Group), &a.at, ""
 		}
 	case rules.Replace:
 		running, err := tx.ids(groupRunning, c.Group)

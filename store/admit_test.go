@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -157,35 +156,6 @@ func TestTake(t *testing.T) {
 	}
 	if want := []string{"queued", "waiting"}; !slices.Equal(could, want) {
 		t.Errorf("could take %v, want %v", could, want)
-	}
-}
-
-// A database of the first schema is taken over with all that is in it.
-func TestUpgradeKeepsRuns(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	r := newRun("/a", "redeploy")
-	accept(t, s, newDelivery("/a", "body"), r)
-	for _, text := range []string{
-		`DROP INDEX run_group`, `DROP INDEX run_throttle`, `DROP INDEX run_debounce`, `DROP INDEX run_of_group`,
-		`ALTER TABLE run DROP COLUMN throttle_key`, `ALTER TABLE run DROP COLUMN debounce_key`,
-		`ALTER TABLE run DROP COLUMN burst_at`, `ALTER TABLE run DROP COLUMN canceling`,
-		`ALTER TABLE run DROP COLUMN "group"`, `ALTER TABLE run DROP COLUMN group_limit`,
-		`ALTER TABLE run DROP COLUMN failures`, `ALTER TABLE run DROP COLUMN not_before`,
-		`PRAGMA user_version = 1`,
-	} {
-		err := s.submit(t.Context(), func(tx *tx) error { _, err := tx.exec(text); return err })
-		if err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", text, err))
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, dir)
-	got, err := s.Run(t.Context(), r.ID)
-	if err != nil || got.State != runner.Queued || got.Group != "" || got.Command == nil {
-		t.Errorf("%+v, %v", got, err)
 	}
 }
 

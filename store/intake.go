@@ -15,12 +15,13 @@ const maxRejectedBody = 64 << 10
 
 const (
 	insertDelivery = `INSERT INTO delivery (id, hook, received_at, remote_ip, method, path,
-		event, event_id, verdict, reason, rules, size, headers)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		event, event_id, verdict, reason, rules, size, headers, replay_of)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
 	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
-		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at,
+		hold, rerun_of, caused_by, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // Accept stores a delivery with its body and runs, in one transaction, and
@@ -58,11 +59,7 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 		return runner.Displaced{}, fmt.Errorf("storing delivery %d: %w", d.ID, err)
 	}
 	for i, r := range runs {
-		was := a.runs[i]
-		r.State, r.Error, r.FinishedAt, r.NotBefore = was.State, was.Error, was.FinishedAt, was.NotBefore
-		if was.throttled {
-			r.ID = 0
-		}
+		a.tell(i, r)
 	}
 	if a.stored == 0 && len(runs) > 0 {
 		d.Verdict, d.Reason = rules.Throttled, "each rule that matched has fired too recently (throttle)"

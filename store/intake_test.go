@@ -293,7 +293,8 @@ func TestUnacceptedArePruned(t *testing.T) {
 // fill writes n ignored deliveries past the store.
 func fill(t *testing.T, dir string, n int) {
 	_, err := rawDB(t, dir).Exec(`WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT ?)
-		INSERT INTO delivery SELECT i, '/a', ? + i, '', '', '', '', '', 'ignored', '', '[]', 0, 'null' FROM n`,
+		INSERT INTO delivery (id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, headers)
+		SELECT i, '/a', ? + i, '', '', '', '', '', 'ignored', '', '[]', 0, 'null' FROM n`,
 		n, noon.UnixMicro())
 	if err != nil {
 		t.Fatal(err)

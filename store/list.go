@@ -15,8 +15,9 @@ const (
 	defaultListing = 50  // rows of a listing without a limit
 	defaultChunks  = 100 // pieces of output without a limit
 
-	deliveryColumns = `id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size`
-	runColumns      = `id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, "group", failures, not_before`
+	deliveryColumns = `id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, replay_of`
+	runColumns      = `id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, "group", failures, not_before,
+		hold, rerun_of, caused_by, chain`
 
 	// SQLite uses a partial index only where it finds the very words of the
 	// index's own condition.
@@ -26,7 +27,7 @@ const (
 
 	// Ordered by id, which counts up whatever the clock does: the queue keeps
 	// its order even when the clock was set back.
-	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before FROM run INDEXED BY run_unfinished
+	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, hold <> '' FROM run INDEXED BY run_unfinished
 		WHERE ` + unfinished + ` AND state = ? ORDER BY id`
 
 	runsOf = `SELECT ` + runColumns + ` FROM run INDEXED BY run_delivery

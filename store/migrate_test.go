@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"regexp"
@@ -98,7 +99,7 @@ func TestSchemaAgreesWithGo(t *testing.T) {
 		want       []string
 	}{
 		{"verdicts", schema(t, s, "delivery"), verdicts},
-		{"states", schema(t, s, "run"), states},
+		{"states", before(schema(t, s, "run"), "attempt "), states},
 		{"index of the unfinished", schema(t, s, "run_unfinished"), running},
 		{"index of the ended", schema(t, s, "run_ended"), running}, // NOT IN
 		{"condition of the unfinished", unfinished, running},
@@ -112,6 +113,11 @@ func TestSchemaAgreesWithGo(t *testing.T) {
 	if len(over)+len(running) != len(states) || unaccepted != "verdict <> '"+string(rules.Accepted)+"'" {
 		t.Error("the conditions do not split what there is in two")
 	}
+}
+
+func before(text, mark string) string {
+	text, _, _ = strings.Cut(text, mark)
+	return text
 }
 
 func schema(t *testing.T, s *Store, name string) (text string) {
@@ -128,4 +134,68 @@ func quoted(text string) (words []string) {
 	}
 	slices.Sort(words)
 	return words
+}
+
+// A database of every earlier schema is taken over with all that is in it.
+func TestUpgradeFromEachSchema(t *testing.T) {
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := 1; version < len(names); version++ {
+		t.Run(names[version-1], func(t *testing.T) {
+			dir := t.TempDir()
+			earlier(t, dir, names[:version])
+			s := open(t, dir)
+			run, err := s.Run(t.Context(), 7)
+			if err != nil || run.State != runner.Queued || run.Group != "" || run.Hold != "" || run.Command == nil || run.Command.Script != "true" {
+				t.Errorf("the run is %+v, %v", run, err)
+			}
+			d, err := s.Delivery(t.Context(), 3)
+			if err != nil || d.Event != "push" || d.Verdict != rules.Accepted || len(d.Decisions) != 1 {
+				t.Errorf("the delivery is %+v, %v", d, err)
+			}
+			if body, err := s.Body(t.Context(), 3); err != nil || string(body) != "{}" {
+				t.Errorf("the body is %q, %v", body, err)
+			}
+			if out, err := s.Output(t.Context(), 7, 1, 0, 0); err != nil || len(out) != 1 || string(out[0].Data) != "hello" {
+				t.Errorf("the output is %v, %v", out, err)
+			}
+		})
+	}
+}
+
+// earlier makes a database as a program with only these migrations left it.
+func earlier(t *testing.T, dir string, names []string) {
+	t.Helper()
+	known := fstest.MapFS{}
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known[name] = &fstest.MapFile{Data: text}
+	}
+	db := openDB(filepath.Join(dir, "hooktender.db"), "foreign_keys(on)")
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err == nil {
+		defer conn.Close()
+		err = migrate(t.Context(), conn, known)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		`INSERT INTO delivery (id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, headers)
+			VALUES (3, '/a', 1, '', 'POST', '/a', 'push', '', 'accepted', '', '[{"rule":"r","matched":true}]', 2, '{}')`,
+		`INSERT INTO body (delivery, packed, data) VALUES (3, 0, CAST('{}' AS BLOB))`,
+		`INSERT INTO run (id, delivery, hook, rule, action, state, attempt, signal, error, queued_at, process, command)
+			VALUES (7, 3, '/a', 'r', 'run', 'queued', 1, '', '', 1, '', '{"script":"true","timeout":"1m","grace":"1s"}')`,
+		`INSERT INTO output (run, attempt, seq, packed, data) VALUES (7, 1, 1, 0, CAST('hello' AS BLOB))`,
+	} {
+		if _, err := conn.ExecContext(t.Context(), text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
 }

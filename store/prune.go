@@ -43,6 +43,7 @@ const (
 	deleteDeliveries = `DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?)) AND ` + unneeded
 	deleteUnaccepted = deleteDeliveries + ` AND verdict <> 'accepted'`
 	deleteRuns       = `DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))`
+	deleteAudit      = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY id LIMIT ?)`
 	deleteOutput     = `DELETE FROM output WHERE rowid IN (SELECT value FROM json_each(?))`
 )
 
@@ -126,7 +127,7 @@ func (p *pruner) prune(ctx context.Context) error {
 	if err := p.count(ctx); err != nil {
 		return fmt.Errorf("counting the output: %w", err)
 	}
-	for _, step := range []func(context.Context, *rules.Keep) (int, error){p.deliveries, p.runs, p.excess} {
+	for _, step := range []func(context.Context, *rules.Keep) (int, error){p.deliveries, p.runs, p.audit, p.excess} {
 		for {
 			deleted, err := step(ctx, p.keep.Load())
 			if err != nil {
@@ -190,6 +191,16 @@ func (p *pruner) runs(ctx context.Context, k *rules.Keep) (int, error) {
 		return 0, err
 	}
 	return len(ids), p.transact(ctx, deleting(deleteRuns, ids), nil)
+}
+
+// audit deletes what was done by hand as long ago as the runs that are deleted.
+func (p *pruner) audit(ctx context.Context, k *rules.Keep) (int, error) {
+	var deleted int64
+	err := p.transact(ctx, func(tx *tx) (err error) {
+		deleted, err = tx.exec(deleteAudit, p.before(k.Runs), pruneRows)
+		return err
+	}, nil)
+	return int(deleted), err
 }
 
 // excess deletes the oldest output while there is too much of it. Each run's

@@ -214,7 +214,8 @@ func TestALongHistoryIsDeletedWhileEventsComeIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{
-		`delivery SELECT i, '/a', i, '', '', '', '', '', 'accepted', '', '[]', 100, '{}' FROM n`,
+		`delivery (id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, headers)
+			SELECT i, '/a', i, '', '', '', '', '', 'accepted', '', '[]', 100, '{}' FROM n`,
 		`body SELECT i, 0, randomblob(1000) FROM n`,
 		`run (id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, process, command)
 			SELECT i, i, '/a', 'rule', 'run', 'succeeded', 1, 0, '', '', i, i, i, '', '{}' FROM n`,

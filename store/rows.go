@@ -55,7 +55,7 @@ func deliveryRows(d *rules.Delivery, body []byte) (rows, error) {
 	}
 	size := max(d.Size, int64(len(d.Body)))
 	rs := rows{{insertDelivery, []any{d.ID, d.Hook, d.ReceivedAt.UnixMicro(), d.RemoteIP, d.Method, d.Path,
-		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers)}}}
+		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), d.ReplayOf}}}
 	if len(body) > 0 {
 		p := pack(body)
 		rs = append(rs, row{insertBody, []any{d.ID, p.s2, p.data}})
@@ -78,7 +78,8 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 func runRow(r *runner.Run, command string, burst *time.Time) row {
 	return row{insertRun, []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
 		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
-		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst)}}
+		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst),
+		string(r.Hold), r.RerunOf, r.CausedBy, r.Chain}}
 }
 
 func throttleKey(c *rules.Command) any {

@@ -13,7 +13,7 @@ var _ runner.Store = (*Store)(nil)
 
 const (
 	updateRun = `UPDATE run SET state = ?, attempt = ?, exit_code = ?, signal = ?, error = ?,
-		queued_at = ?, started_at = ?, finished_at = ?, failures = ?, not_before = ? WHERE id = ?`
+		queued_at = ?, started_at = ?, finished_at = ?, failures = ?, not_before = ?, hold = ? WHERE id = ?`
 	takeRun = updateRun + ` AND (state = 'queued' OR state = 'waiting')`
 
 	// successors are the newer runs of a group that let no older one wait.
@@ -45,8 +45,12 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 	}
 	group, again := run.Group, run.State == runner.Queued || run.State == runner.Waiting
 	var successor int64
+	by := auditOf(run)
 	err := s.submitThen(ctx, func(tx *tx) error {
 		if err := change(tx, id, updateRun, args); err != nil {
+			return err
+		}
+		if err := by.insert(tx); err != nil {
 			return err
 		}
 		if again && group != "" {
@@ -83,20 +87,23 @@ func giveWay(tx *tx, group string, id int64) (int64, error) {
 
 func updateArgs(run *runner.Run) []any {
 	return []any{string(run.State), run.Attempt, exitCode(run.ExitCode), run.Signal, run.Error, run.QueuedAt.UnixMicro(),
-		micros(run.StartedAt), micros(run.FinishedAt), run.Failures, micros(run.NotBefore), run.ID}
+		micros(run.StartedAt), micros(run.FinishedAt), run.Failures, micros(run.NotBefore), string(run.Hold), run.ID}
 }
 
 // Take is Update for a run that still has to be queued or waiting on disk. If it
 // is not, because a newer one has taken its place, the error wraps
 // fs.ErrNotExist and nothing is written.
 func (s *Store) Take(ctx context.Context, run *runner.Run) error {
-	args := updateArgs(run)
+	args, by := updateArgs(run), auditOf(run)
 	err := s.submit(ctx, func(tx *tx) error {
 		n, err := tx.exec(takeRun, args...)
 		if err == nil && n == 0 {
 			return fmt.Errorf("it is queued no more: %w", fs.ErrNotExist)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return by.insert(tx)
 	})
 	if err != nil {
 		return fmt.Errorf("taking run %d: %w", run.ID, err)
@@ -104,10 +111,16 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 	return nil
 }
 
-// NoteCancel keeps that a person wants a running run ended, and returns nil once
-// that is on disk.
-func (s *Store) NoteCancel(ctx context.Context, run int64) error {
-	err := s.submit(ctx, func(tx *tx) error { return change(tx, run, updateCanceling, []any{run}) })
+// NoteCancel keeps that a running run is to be ended, and by whom (nil for
+// nobody), and returns nil once that is on disk.
+func (s *Store) NoteCancel(ctx context.Context, run int64, by *runner.AuditEntry) error {
+	audit := auditRows(by)
+	err := s.submit(ctx, func(tx *tx) error {
+		if err := change(tx, run, updateCanceling, []any{run}); err != nil {
+			return err
+		}
+		return audit.insert(tx)
+	})
 	if err != nil {
 		return fmt.Errorf("storing that run %d is canceled: %w", run, err)
 	}

@@ -60,13 +60,13 @@ func TestNoteCancel(t *testing.T) {
 	s := openTemp(t)
 	run := newRun("/a", "redeploy")
 	accept(t, s, newDelivery("/a", ""), run)
-	if err := s.NoteCancel(t.Context(), run.ID); err != nil {
+	if err := s.NoteCancel(t.Context(), run.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.Run(t.Context(), run.ID); err != nil || !got.Canceling {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := s.NoteCancel(t.Context(), 99); !errors.Is(err, fs.ErrNotExist) {
+	if err := s.NoteCancel(t.Context(), 99, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

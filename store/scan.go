@@ -48,7 +48,7 @@ func scanDeliveryAnd(row scanner, more ...any) (*rules.Delivery, error) {
 	var received int64
 	var decisions []byte
 	err := row.Scan(append([]any{&d.ID, &d.Hook, &received, &d.RemoteIP, &d.Method, &d.Path,
-		&d.Event, &d.EventID, &d.Verdict, &d.Reason, &decisions, &d.Size}, more...)...)
+		&d.Event, &d.EventID, &d.Verdict, &d.Reason, &decisions, &d.Size, &d.ReplayOf}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,8 @@ func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 	var queued int64
 	var started, finished, notBefore sql.Null[int64]
 	err := row.Scan(append([]any{&r.ID, &r.Delivery, &r.Hook, &r.Rule, &r.Action, &r.State, &r.Attempt, &r.ExitCode,
-		&r.Signal, &r.Error, &queued, &started, &finished, &r.Group, &r.Failures, &notBefore}, more...)...)
+		&r.Signal, &r.Error, &queued, &started, &finished, &r.Group, &r.Failures, &notBefore,
+		&r.Hold, &r.RerunOf, &r.CausedBy, &r.Chain}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 
 func scanPlace(row scanner) (p runner.Place, err error) {
 	var notBefore sql.Null[int64]
-	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore); err != nil {
+	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &p.Held); err != nil {
 		return p, err
 	}
 	if notBefore.Valid {

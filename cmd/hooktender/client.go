@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/server"
 )
 
 // unreachableError says that no server answered.
@@ -71,8 +72,9 @@ func (c *client) get(ctx context.Context, path string, query url.Values, v any) 
 	return c.call(ctx, http.MethodGet, path, query, v)
 }
 
-func (c *client) post(ctx context.Context, path string, v any) error {
-	return c.call(ctx, http.MethodPost, path, nil, v)
+// post has something done, and decodes what the server says of it into v.
+func (c *client) post(ctx context.Context, path string, query url.Values, v any) error {
+	return c.call(ctx, http.MethodPost, path, query, v)
 }
 
 func (c *client) call(ctx context.Context, method, path string, query url.Values, v any) error {
@@ -97,6 +99,9 @@ func (c *client) open(ctx context.Context, method, path string, query url.Values
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+	if person := os.Getenv("SUDO_USER"); person != "" {
+		req.Header.Set(server.ForHeader, person)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -23,6 +23,7 @@ type shownDelivery struct {
 		Rule  string
 		State runner.State
 	}
+	Audit []runner.AuditEntry
 }
 
 func deliveriesCommand() *cobra.Command {
@@ -36,7 +37,7 @@ func deliveriesCommand() *cobra.Command {
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
 	addClientFlags(cmd, &c)
-	cmd.AddCommand(list, deliveriesShowCommand(&c))
+	cmd.AddCommand(list, deliveriesShowCommand(&c), deliveriesReplayCommand(&c))
 	return cmd
 }
 
@@ -149,12 +150,14 @@ func printDelivery(w io.Writer, d shownDelivery) {
 	field(w, "body", counted(int(d.Size), "byte"))
 	field(w, "verdict", string(d.Verdict))
 	field(w, "reason", d.Reason)
+	field(w, "replay of", number(d.ReplayOf))
 	for _, r := range d.Decisions {
 		field(w, "rule", fmt.Sprintf("%s: %s", r.Rule, outcomeOf(r)))
 	}
 	for _, r := range d.Runs {
 		field(w, "run", fmt.Sprintf("%d  %s  %s", r.ID, r.Rule, r.State))
 	}
+	printAudit(w, d.Audit)
 	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
 		field(w, "header", name+": "+strings.Join(d.Header[name], ", "))
 	}

@@ -24,8 +24,13 @@ type listing struct {
 
 // add adds the flags; word is "state" or "verdict".
 func (l *listing) add(cmd *cobra.Command, word string) {
+	cmd.Flags().BoolVar(&l.json, "json", false, "print JSON")
+	l.addFilters(cmd, word)
+}
+
+// addFilters adds the flags that say which are meant.
+func (l *listing) addFilters(cmd *cobra.Command, word string) {
 	flags := cmd.Flags()
-	flags.BoolVar(&l.json, "json", false, "print JSON")
 	flags.StringVar(&l.hook, "hook", "", "only this hook, as in /github/website")
 	flags.StringVar(&l.words, word, "", "only this "+word+"; several with commas")
 	flags.StringVar(&l.since, "since", "", "only from then on: 2h, 3d, 2006-01-02, or \"2006-01-02 15:04:05\"")

@@ -20,7 +20,7 @@ is printed, and the exit code is 1.`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var said struct{ Message string }
-			err := c.post(cmd.Context(), "/api/reload", &said)
+			err := c.post(cmd.Context(), "/api/reload", nil, &said)
 			if problems := (rules.Problems)(nil); errors.As(err, &problems) {
 				fmt.Fprintln(cmd.ErrOrStderr(), problems)
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s; the server goes on with the old configuration\n", counted(len(problems), "problem"))

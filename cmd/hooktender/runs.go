@@ -27,7 +27,8 @@ func runsCommand() *cobra.Command {
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
 	addClientFlags(cmd, &c)
-	cmd.AddCommand(list, runsShowCommand(&c), runsLogsCommand(&c), runsCancelCommand(&c))
+	cmd.AddCommand(list, runsShowCommand(&c), runsLogsCommand(&c), runsCancelCommand(&c),
+		runsApproveCommand(&c), runsRejectCommand(&c), runsRerunCommand(&c))
 	return cmd
 }
 
@@ -68,10 +69,18 @@ func runsListCommand(c *client) *cobra.Command {
 func runRows(list []runner.Run) [][]string {
 	rows := make([][]string, len(list))
 	for i, r := range list {
-		rows[i] = []string{strconv.FormatInt(r.ID, 10), local(r.QueuedAt), r.Hook, r.Rule, string(r.State),
+		rows[i] = []string{strconv.FormatInt(r.ID, 10), local(r.QueuedAt), r.Hook, r.Rule, shownState(&r),
 			took(&r), strconv.FormatInt(r.Delivery, 10), shorten(r.Error, 60)}
 	}
 	return rows
+}
+
+// shownState tells those that wait for a person from those that wait for their time.
+func shownState(r *runner.Run) string {
+	if r.Hold != "" {
+		return string(r.State) + " (" + string(r.Hold) + ")"
+	}
+	return string(r.State)
 }
 
 func took(r *runner.Run) string {
@@ -79,6 +88,12 @@ func took(r *runner.Run) string {
 		return ""
 	}
 	return r.FinishedAt.Sub(*r.StartedAt).Round(time.Millisecond).String()
+}
+
+// shownRun is a run as the API shows one.
+type shownRun struct {
+	runner.Run
+	Audit []runner.AuditEntry
 }
 
 func runsShowCommand(c *client) *cobra.Command {
@@ -99,11 +114,12 @@ func runsShowCommand(c *client) *cobra.Command {
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), raw)
 			}
-			var r runner.Run
+			var r shownRun
 			if err := json.Unmarshal(raw, &r); err != nil {
 				return fmt.Errorf("read the server's answer: %w", err)
 			}
-			printRun(cmd.OutOrStdout(), &r)
+			printRun(cmd.OutOrStdout(), &r.Run)
+			printAudit(cmd.OutOrStdout(), r.Audit)
 			return nil
 		},
 	}
@@ -118,6 +134,7 @@ func printRun(w io.Writer, r *runner.Run) {
 	field(w, "delivery", strconv.FormatInt(r.Delivery, 10))
 	field(w, "state", string(r.State))
 	field(w, "error", r.Error)
+	field(w, "waits for", waitsFor(r))
 	field(w, "attempt", strconv.Itoa(r.Attempt))
 	if r.ExitCode != nil {
 		field(w, "exit code", strconv.Itoa(*r.ExitCode))
@@ -128,7 +145,32 @@ func printRun(w io.Writer, r *runner.Run) {
 		field(w, "started", local(*r.StartedAt))
 	}
 	field(w, "took", took(r))
+	field(w, "rerun of", number(r.RerunOf))
+	if r.CausedBy > 0 {
+		field(w, "caused by", fmt.Sprintf("run %d, %s before it", r.CausedBy, counted(r.Chain, "run")))
+	}
 	printCommand(w, r)
+}
+
+// waitsFor says what a waiting run waits for.
+func waitsFor(r *runner.Run) string {
+	switch {
+	case r.Hold == runner.HoldLoop:
+		return fmt.Sprintf("somebody to approve or reject it: a loop? run %d caused it", r.CausedBy)
+	case r.Hold != "":
+		return "somebody to approve or reject it"
+	case r.State == runner.Waiting && r.NotBefore != nil:
+		return local(*r.NotBefore)
+	}
+	return ""
+}
+
+// number is "" for none.
+func number(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 func printCommand(w io.Writer, r *runner.Run) {
@@ -241,24 +283,4 @@ func printLine(cmd *cobra.Command, line server.Line, times bool) error {
 	}
 	_, err := w.Write(line.Data)
 	return err
-}
-
-func runsCancelCommand(c *client) *cobra.Command {
-	return &cobra.Command{
-		Use:   "cancel N",
-		Short: "End a run: a queued one never starts, a running one gets TERM, its grace, KILL",
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := id(args[0])
-			if err != nil {
-				return err
-			}
-			var said struct{}
-			if err := c.post(cmd.Context(), fmt.Sprintf("/api/runs/%d/cancel", n), &said); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "run %d is being canceled\n", n)
-			return nil
-		},
-	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/rules/verify"
+	"github.com/hooktender/hooktender/server"
 )
 
 // payloads are deliveries as providers really sent them: payloads/PROVIDER/EVENT.json.
@@ -218,6 +219,9 @@ func (o *outgoing) request(ctx context.Context) (*http.Request, error) {
 	}
 	req.Header = signed.Header
 	req.Header.Set("User-Agent", "hooktender/"+versionText())
+	if run := os.Getenv("HOOKTENDER_RUN"); run != "" {
+		req.Header.Set(server.RunHeader, run) // who sends from a script says so, and a loop is found
+	}
 	return req, nil
 }
 

@@ -118,15 +118,20 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		return err
 	}
 	intake := server.NewIntake(st, run, log)
+	pauses, err := server.NewPauses(ctx, st, run.Pause)
+	if err != nil {
+		return err
+	}
 	reloader.apply = func(c *rules.Config) {
 		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
+		pauses.Use(c)
 		intake.Use(c)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 		st.Keep(c.Keep)
 	}
 	reloader.use(config)
 
-	api := server.NewAPI(st, run, reloader.reload)
+	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload})
 	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
 	if err != nil {
 		return err

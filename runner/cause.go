@@ -1,0 +1,25 @@
+package runner
+
+import "net/netip"
+
+// A Conn is a connection as this process sees it, whose other end is on this
+// machine: a Unix socket's by its process, a TCP connection by its addresses.
+type Conn struct {
+	PID           int            // of the other end; 0 for TCP
+	Local, Remote netip.AddrPort // of TCP
+}
+
+// Holder returns the running run that has a process at the other end of a
+// connection, 0 if none has or that cannot be found out.
+func (r *Runner) Holder(c Conn) int64 {
+	if running, _ := r.Load(); running == 0 {
+		return 0
+	}
+	run := r.holder(c)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[run] == nil {
+		return 0
+	}
+	return run
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+// ByHandStore keeps what people do, together with who and when.
+type ByHandStore interface {
+	// Rerun is Accept for one run of a delivery that is stored already, and gives
+	// by the run's id.
+	Rerun(ctx context.Context, r *runner.Run, by *runner.AuditEntry) (runner.Displaced, error)
+	// Note keeps that a person did something that is on disk already.
+	Note(ctx context.Context, by *runner.AuditEntry) error
+	Audit(ctx context.Context, limit int) ([]runner.AuditEntry, error)
+	AuditOfRun(ctx context.Context, run int64) ([]runner.AuditEntry, error)
+	AuditOfDelivery(ctx context.Context, delivery int64) ([]runner.AuditEntry, error)
+	OpenRuns(ctx context.Context) (map[string]map[runner.State]int, error)
+}
+
+func entryOf(r *http.Request, did runner.Deed) *runner.AuditEntry {
+	return &runner.AuditEntry{At: time.Now(), Who: who(r), Did: did}
+}
+
+// toRun makes a handler of what the runner does to one run.
+func (a *API) toRun(did runner.Deed, do func(context.Context, int64, *runner.AuditEntry) error) func(*http.Request, httprouter.Params) (any, error) {
+	return func(r *http.Request, p httprouter.Params) (any, error) {
+		id, err := idOf(p)
+		if err != nil {
+			return nil, err
+		}
+		run, err := a.Store.Run(r.Context(), id)
+		if err != nil {
+			return nil, fmt.Errorf("%s run %d: %w", did, id, err)
+		}
+		by := entryOf(r, did)
+		by.Run, by.Delivery, by.Hook = id, run.Delivery, run.Hook
+		if err := do(r.Context(), id, by); err != nil {
+			return nil, err
+		}
+		return map[string]any{"id": id, "did": did}, nil
+	}
+}
+
+// rerun runs a run's command again, on the same payload: as it was then, or as
+// the rule of the same name says now.
+func (a *API) rerun(r *http.Request, p httprouter.Params) (any, error) {
+	id, err := idOf(p)
+	if err != nil {
+		return nil, err
+	}
+	q := readQuery(r)
+	current := q.flag("current")
+	if err := q.end(); err != nil {
+		return nil, err
+	}
+	old, err := a.Store.Run(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	d, body, err := a.storedEvent(r.Context(), old.Delivery)
+	if err != nil {
+		return nil, fmt.Errorf("rerun run %d: %w", id, err)
+	}
+	command, note := old.Command, fmt.Sprintf("run %d again", id)
+	if current {
+		note += ", by the rule of now"
+		if command, err = a.Intake.command(old, d, body); err != nil {
+			return nil, statusError{http.StatusConflict, fmt.Errorf("rerun run %d by the rule of now: %w", id, err)}
+		}
+	}
+	run := newRun(d, old.Rule, command)
+	run.QueuedAt, run.RerunOf = time.Now(), id
+	by := entryOf(r, runner.DidRerun)
+	by.Hook, by.Delivery, by.Note = run.Hook, run.Delivery, note
+	displaced, err := a.Store.Rerun(context.WithoutCancel(r.Context()), run, by)
+	if err != nil {
+		return nil, err
+	}
+	a.Runner.Displace(displaced)
+	a.Runner.Enqueue(unended([]*runner.Run{run})...)
+	return map[string]any{"id": run.ID, "rerun_of": id, "state": run.State}, nil
+}
+
+// storedEvent is a delivery with its body, which a new run needs.
+func (a *API) storedEvent(ctx context.Context, id int64) (*rules.Delivery, []byte, error) {
+	d, err := a.Store.Delivery(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("its payload is not kept any more (keep.deliveries): %w", err)
+	}
+	body, err := a.Store.Body(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("its payload: %w", err)
+	}
+	return d, body, nil
+}
+
+// replay sends a delivery through the rules of now, as if it arrived now.
+func (a *API) replay(r *http.Request, p httprouter.Params) (any, error) {
+	id, err := idOf(p)
+	if err != nil {
+		return nil, err
+	}
+	d, body, err := a.storedEvent(r.Context(), id)
+	if err != nil {
+		return nil, fmt.Errorf("replay delivery %d: %w", id, err)
+	}
+	took, err := a.Intake.replay(d, body)
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		return nil, statusError{http.StatusServiceUnavailable, refused}
+	}
+	if err != nil {
+		return nil, statusError{http.StatusConflict, fmt.Errorf("replay delivery %d: %w", id, err)}
+	}
+	by := entryOf(r, runner.DidReplay)
+	by.Hook, by.Delivery, by.Note = d.Hook, took.Delivery, fmt.Sprintf("delivery %d again", id)
+	if err := a.Store.Note(context.WithoutCancel(r.Context()), by); err != nil {
+		return nil, fmt.Errorf("delivery %d is replayed as %d, but who did so could not be written down: %w", id, took.Delivery, err)
+	}
+	return took, nil
+}
+
+func (a *API) audit(r *http.Request, _ httprouter.Params) (any, error) {
+	q := readQuery(r)
+	limit := q.number("limit")
+	if err := q.end(); err != nil {
+		return nil, err
+	}
+	return a.Store.Audit(r.Context(), limit)
+}
+
+// replay admits a stored delivery anew. What was rejected has to prove now that
+// it is genuine, which it can after a wrong secret was put right; what was let in
+// is not asked again.
+func (in *Intake) replay(stored *rules.Delivery, body []byte) (reply, error) {
+	hook, req, err := in.restore(stored, body)
+	if err != nil {
+		return reply{}, err
+	}
+	now := time.Now()
+	if stored.Verdict == rules.Rejected {
+		if err := hook.Verify(req, now); err != nil {
+			return reply{}, fmt.Errorf("it was rejected, and still is: %w", err)
+		}
+	}
+	d := delivery(hook, req, now)
+	d.ReplayOf = stored.ID
+	return in.admit(hook, req, d, func() int64 { return 0 })
+}
+
+// command is what a run's rule says now of the run's delivery.
+func (in *Intake) command(old *runner.Run, d *rules.Delivery, body []byte) (*rules.Command, error) {
+	hook, req, err := in.restore(d, body)
+	if err != nil {
+		return nil, err
+	}
+	return hook.Command(old.Rule, req)
+}
+
+// restore makes the request of a stored delivery again, and finds the hook that
+// answers its path now. What proved the sender then is not in it.
+func (in *Intake) restore(d *rules.Delivery, body []byte) (*rules.Hook, *rules.Request, error) {
+	path, query, _ := strings.Cut(d.Path, "?")
+	hook, params := in.hooks.Load().find(path)
+	if hook == nil {
+		return nil, nil, fmt.Errorf("no hook answers %s any more: %w", path, fs.ErrNotExist)
+	}
+	req := &rules.Request{
+		Hook: hook.Path, Method: d.Method, Path: path, RawQuery: query, Params: params,
+		Header: d.Header, Body: body, Event: d.Event, ID: d.EventID,
+	}
+	req.RemoteIP, _ = netip.ParseAddr(d.RemoteIP) // "" for a socket
+	return hook, req, nil
+}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+// cause finds the run whose script sent a request, 0 if none is known: the one
+// that the header names, or the one whose process is at the other end of the
+// connection. Who forges the header can only have its own events held back.
+func (in *Intake) cause(r *http.Request) int64 {
+	if named := r.Header.Get(RunHeader); named != "" {
+		run, err := strconv.ParseInt(named, 10, 64)
+		if err != nil || run < 1 {
+			return 0
+		}
+		return run
+	}
+	if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+		return 0 // at the other end is a proxy
+	}
+	conn, ok := connOf(r)
+	if !ok {
+		return 0
+	}
+	return in.queue.Holder(conn)
+}
+
+// connOf is the connection of a request, if its other end is on this machine.
+func connOf(r *http.Request) (c runner.Conn, local bool) {
+	if p, ok := peerOf(r.Context()); ok {
+		return runner.Conn{PID: p.pid}, true
+	}
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return c, false
+	}
+	here, ok := localAddr(r)
+	if !ok || !remote.Addr().IsLoopback() && remote.Addr() != here.Addr() {
+		return c, false
+	}
+	return runner.Conn{Local: here, Remote: remote}, true
+}
+
+// guard stops loops: a run that is the last of a long chain, in which each run's
+// script sent the event of the next, waits for a person.
+func (in *Intake) guard(actions []rules.Action, runs []*runner.Run, cause int64) {
+	if cause == 0 {
+		return
+	}
+	causing, err := in.store.Run(in.stopping, cause)
+	if err != nil {
+		return // it is no run of ours, or none that is kept
+	}
+	for i, run := range runs {
+		run.CausedBy, run.Chain = cause, causing.Chain+1
+		if limit := actions[i].LoopLimit; limit > 0 && run.Chain > limit {
+			run.State, run.Hold = runner.Waiting, runner.HoldLoop
+		}
+	}
+}
+
+// tellLoops says what guard has stopped, once that is on disk.
+func (in *Intake) tellLoops(runs []*runner.Run) {
+	for _, run := range runs {
+		if run.Hold == runner.HoldLoop {
+			in.log.Error("a loop is stopped: each of these runs sent the event of the next; this one waits for somebody to approve or reject it (loop_limit)",
+				"run", run.ID, "hook", run.Hook, "rule", run.Rule, "chain", run.Chain, "caused_by", run.CausedBy)
+		}
+	}
+}
