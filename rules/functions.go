@@ -39,14 +39,14 @@ var functions = []*function{
 	{
 		name: "branch", reads: refPaths,
 		types:   []any{new(func(*meter, any) any)},
-		call:    func(params ...any) (any, error) { return pushed(params[1], "heads") },
+		call:    func(params ...any) (any, error) { return pushed(params[0].(*meter), params[1], "heads") },
 		meaning: "the branch that a push has put something on; `nil` for tags, for deletions and for what is no push",
 		example: Example{`branch()`, `{"ref": "refs/heads/feature/x"}`, `feature/x`},
 	},
 	{
 		name: "tag", reads: refPaths,
 		types:   []any{new(func(*meter, any) any)},
-		call:    func(params ...any) (any, error) { return pushed(params[1], "tags") },
+		call:    func(params ...any) (any, error) { return pushed(params[0].(*meter), params[1], "tags") },
 		meaning: "the same for a tag",
 		example: Example{`tag()`, `{"ref": "refs/tags/v1.2.0"}`, `v1.2.0`},
 	},

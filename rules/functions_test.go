@@ -109,6 +109,8 @@ var functionCases = []struct {
 	{`touched("*")`, dataCenter, fails},
 	{`touched("*")`, pullRequest, fails},
 	{`touched("*")`, ``, fails},
+	{`touched("*")`, `{"changes":{"title":{"from":"x"}}}`, fails},
+	{`branch() == nil`, `{"changes":{"title":{"from":"x"}}}`, fires},
 	{`touched("*")`, `{"commits":5}`, fails},
 	{`touched("*")`, `{"commits":[5]}`, fails},
 	{`touched("*")`, `{"commits":[{"id":"a"}]}`, fails},
@@ -200,7 +202,7 @@ func TestFunctionErrors(t *testing.T) {
 		{`upper(ref) + b matches p`, `{"ref":"x","b":"y"}`, `p is missing, and matches needs a text`},
 		{`touched("*")`, bitbucket, `Bitbucket does not list them in a push`},
 		{`touched("x")`, gitlabCut, `touched cannot say no: the payload lists 1 of 21 commits`},
-		{`branch() == "x"`, bitbucket2, `the push is for 2 at once`},
+		{`branch() == "x"`, bitbucket2, `the push is for the text "main" and the text "dev" at once`},
 	} {
 		compiled, err := compileExpression(c.when)
 		if err != nil {

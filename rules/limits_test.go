@@ -25,7 +25,12 @@ func hostile() map[string]any {
 	for _, name := range list[:100_000] {
 		object[name.(string)] = list[:10]
 	}
+	changes := make([]any, len(list))
+	for i, name := range list {
+		changes[i] = map[string]any{"new": map[string]any{"type": "tag", "name": name}}
+	}
 	return map[string]any{
+		"push": map[string]any{"changes": changes},
 		"list": list, "lists": []any{list, list, list, list, list}, "nested": nested, "object": object,
 		"text": strings.Repeat("a", 12<<20), "other": strings.Repeat("a", 12<<20-1) + "b",
 		"wide": strings.Repeat("é", 6<<20), "n": 1_000_000, "max": 1 << 62,
@@ -69,6 +74,7 @@ func TestHostilePayloads(t *testing.T) {
 		`any(list, text + # == "x")`,
 		`any(list, glob("b*", text))`,
 		`any(list, touched("b/**"))`,
+		`any(list, branch() == "x")`,
 		`any(list, sortBy(list, #)[0] == "x")`,
 		`sortBy(list, # > "file-2" ? text : other)[0] == "x"`,
 		`len(groupBy(list, # + text)) > 0`,
@@ -105,6 +111,21 @@ func TestHostilePayloads(t *testing.T) {
 				t.Errorf("%d steps and %d MiB", meter.steps, allocated>>20)
 			}
 		})
+	}
+}
+
+// Commits without files are looked at as well.
+func TestManyCommits(t *testing.T) {
+	commits := make([]any, 300_000)
+	for i := range commits {
+		commits[i] = map[string]any{"added": []any{}}
+	}
+	payload := map[string]any{"commits": commits, "total_commits": len(commits)}
+	if _, m, err := measure(t, `touched("x")`, payload); err != nil || m.steps != len(commits) {
+		t.Errorf("%d steps, %v", m.steps, err)
+	}
+	if _, _, err := measure(t, `any(commits, touched("x"))`, payload); !errors.Is(err, errTooMuch) {
+		t.Error(err)
 	}
 }
 

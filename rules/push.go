@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -15,18 +14,18 @@ var (
 )
 
 // pushed returns the name of the branch or the tag that a push has put something
-// on: pushed(payload, "heads"), pushed(payload, "tags"). It is nil for a push of
-// the other kind, for one that deletes, and for what is no push.
+// on; kind is "heads" or "tags". It is nil for a push of the other kind, for one
+// that deletes, and for what is no push.
 //
 // GitHub, GitLab, Gitea, Forgejo and Gogs send one push a ref. Bitbucket sends
 // push.changes (Data Center: changes), one for each ref.
-func pushed(payload any, kind string) (any, error) {
+func pushed(m *meter, payload any, kind string) (any, error) {
 	changes, err := first(payload, []any{"push", "changes"}, []any{"changes"})
 	if err != nil {
 		return nil, err
 	}
 	if list, ok := changes.([]any); ok {
-		return pushedChanges(list, kind)
+		return pushedChanges(m, list, kind)
 	}
 	ref, err := get(payload, "ref")
 	if err != nil {
@@ -79,24 +78,24 @@ func refName(ref any, kind string) (any, error) {
 }
 
 // pushedChanges is for Bitbucket, whose push may be for several refs.
-func pushedChanges(changes []any, kind string) (any, error) {
-	var names []any
+func pushedChanges(m *meter, changes []any, kind string) (any, error) {
+	if err := m.take(len(changes)); err != nil {
+		return nil, err
+	}
+	var only any
 	for _, change := range changes {
 		name, err := changedRef(change, kind)
 		if err != nil {
 			return nil, err
 		}
-		if name != nil && !slices.Contains(names, name) {
-			names = append(names, name)
+		if only != nil && name != nil && name != only {
+			return nil, fmt.Errorf("the push is for %s and %s at once; ask for one of them, as in any(push.changes, .new.name == \"main\")", describe(only), describe(name))
+		}
+		if name != nil {
+			only = name
 		}
 	}
-	switch len(names) {
-	case 0:
-		return nil, nil
-	case 1:
-		return names[0], nil
-	}
-	return nil, fmt.Errorf("the push is for %d at once; ask for one of them, as in any(push.changes, .new.name == \"main\")", len(names))
+	return only, nil
 }
 
 // changedRef reads one change: {"new": {"type": "branch", "name": "main"}} of

@@ -39,6 +39,9 @@ func touched(m *meter, payload any, globs []*pattern) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("commits[%d]: %w", i, err)
 		}
+		if err := m.take(1 + len(files)); err != nil {
+			return false, err
+		}
 		for _, file := range files {
 			if found, err := takes(m, globs, file); found || err != nil {
 				return found, err
@@ -61,10 +64,11 @@ func pushedCommits(payload any) ([]any, error) {
 		return list, nil
 	}
 	changes, err := first(payload, []any{"push", "changes"}, []any{"changes"})
+	_, ofRefs := changes.([]any)
 	switch {
 	case err != nil:
 		return nil, err
-	case changes != nil:
+	case ofRefs:
 		return nil, errChanges
 	case commits == nil:
 		return nil, errors.New("touched cannot say which files changed: commits is missing, so this is no push")
