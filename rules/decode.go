@@ -33,12 +33,6 @@ type node struct {
 	where string
 }
 
-// A setting is one key of a mapping: its name and what to do with its value.
-type setting struct {
-	name string
-	read func(node)
-}
-
 // problem notes that something is wrong with the node.
 func (n node) problem(format string, args ...any) {
 	n.problemAt(n.Line, n.Column, format, args...)
@@ -91,7 +85,7 @@ func (n node) mapping(settings ...setting) {
 			key.problem("unknown setting %q%s", key.Value, didYouMean(key.Value, slices.Collect(maps.Keys(byName))))
 			continue
 		}
-		s.read(value)
+		s.form.read(value)
 	}
 }
 

@@ -68,11 +68,11 @@ func loadWith(path string, lenient bool) (*Config, error) {
 	}
 	top.d.lenient = lenient
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
-	top.single("server", c.readServer)
-	top.single("state", func(n node) { c.state = n.folder() })
-	top.single("keep", c.readKeep)
-	// Defaults count for the hooks of every file, so they are read first.
-	top.single("defaults", func(n node) { n.mapping(c.defaults.settings()...) })
+	for _, s := range c.settings() {
+		if s.name != "hooks" {
+			top.single(s.name, s.form.read)
+		}
+	}
 	for _, n := range top.settings["hooks"] {
 		c.readHooks(n)
 	}
@@ -162,10 +162,11 @@ func (t *topLevel) collect(n node) {
 	if n.Kind != yaml.MappingNode {
 		n = n.in("the file")
 	}
-	keep := func(name string) setting {
-		return setting{name, func(n node) { t.settings[name] = append(t.settings[name], n) }}
+	settings := (&compiler{}).settings()
+	for i, s := range settings {
+		settings[i].form.read = func(n node) { t.settings[s.name] = append(t.settings[s.name], n) }
 	}
-	n.mapping(keep("server"), keep("state"), keep("keep"), keep("defaults"), keep("hooks"))
+	n.mapping(settings...)
 }
 
 // collectState looks for the state folder in a file that is no YAML as a whole:

@@ -36,7 +36,7 @@ type requestView struct {
 	request *Request
 	hook    *Hook
 	header  header
-	query   url.Values
+	query   map[string]any
 }
 
 func (v *requestView) field(key any) (any, error) {
@@ -73,13 +73,13 @@ func (v *requestView) field(key any) (any, error) {
 // left out, as net/url does.
 func (v *requestView) queryMap() map[string]any {
 	if v.query == nil {
-		v.query, _ = url.ParseQuery(v.hook.maskQuery(v.request.RawQuery))
+		query, _ := url.ParseQuery(v.hook.maskQuery(v.request.RawQuery))
+		v.query = make(map[string]any, len(query))
+		for name, values := range query {
+			v.query[name] = values[0]
+		}
 	}
-	m := make(map[string]any, len(v.query))
-	for name, values := range v.query {
-		m[name] = values[0]
-	}
-	return m
+	return v.query
 }
 
 func stringMap(from map[string]string) map[string]any {
