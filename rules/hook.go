@@ -18,6 +18,7 @@ type Hook struct {
 	Respond Respond  // what a sender is told whose event fires a rule
 
 	verifier   *verify.Verifier // nil for verify: none
+	receipt    *verify.Respond  // what the provider wants to hear; nil: nothing
 	publicURL  string
 	content    content
 	formField  string // form field that holds the JSON, for some providers

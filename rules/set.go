@@ -57,20 +57,26 @@ type Action struct {
 
 // Verify decides whether a request is genuine, and sets r.Event and r.ID as the
 // provider names them. If it is not, the error is a *verify.Rejection whose
-// reason is for the operator, not for the sender.
+// reason is for the operator, not for the sender. If that cannot be told now,
+// IsUnavailable says so of the error.
 func (h *Hook) Verify(r *Request, now time.Time) error {
 	if h.verifier == nil {
 		return nil
 	}
-	vr := &verify.Request{
-		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
-		Header: r.Header, Body: r.Body, Now: now,
-	}
+	vr := h.judged(r, now)
 	if err := h.verifier.Verify(vr); err != nil {
 		return err
 	}
 	r.Event, r.ID = h.verifier.Identify(vr)
 	return nil
+}
+
+// judged is the request as verification sees it.
+func (h *Hook) judged(r *Request, now time.Time) *verify.Request {
+	return &verify.Request{
+		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
+		Header: r.Header, Body: r.Body, Now: now, Keys: r.Keys, Peer: r.Peer, Trusted: r.Trusted,
+	}
 }
 
 // url is what the sender called, as far as the operator said so.

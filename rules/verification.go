@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +55,10 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 		n.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")
 	}
 	h.verifier = verifier
+	h.receipt = p.scheme.Respond
+	if kind := content(p.scheme.Content); h.content == contentAuto && (kind == contentJSON || kind == contentForm) {
+		h.content = kind // some send JSON as text/plain
+	}
 	for kind := range strings.SplitSeq(p.scheme.Content, "|") {
 		if field, ok := strings.CutPrefix(kind, "form:"); ok {
 			h.formField = field
@@ -65,18 +69,14 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 // readProof reads one scheme by its name: a generic one or a provider's preset.
 func readProof(key, n node) *proof {
 	p := &proof{params: map[string]string{}}
-	switch key.Value {
-	case "token":
-		p.readToken(n)
-		return p
-	case "hmac":
-		p.scheme.Type = "hmac"
-		p.readHMAC(n)
+	if read, generic := genericSchemes[key.Value]; generic {
+		p.scheme.Type = key.Value
+		read(p, n)
 		return p
 	}
 	scheme, known := verify.Preset(key.Value)
 	if !known {
-		key.problem("unknown scheme %q%s", key.Value, didYouMean(key.Value, schemeNames()))
+		key.problem("unknown scheme %q%s", key.Value, suggestScheme(key.Value))
 		return nil
 	}
 	p.scheme = scheme
@@ -88,10 +88,14 @@ func readProof(key, n node) *proof {
 	return p
 }
 
-func schemeNames() []string {
-	names := append([]string{"token", "hmac"}, verify.Presets()...)
+// suggestScheme names one that is meant perhaps; all of them would fill a page.
+func suggestScheme(name string) string {
+	names := slices.AppendSeq(verify.Presets(), maps.Keys(genericSchemes))
 	slices.Sort(names)
-	return names
+	if suggestion := didYouMean(name, names); !strings.HasPrefix(suggestion, "; known are") {
+		return suggestion
+	}
+	return "; `hooktender providers` lists them, and any other is described with " + strings.Join(slices.Sorted(maps.Keys(genericSchemes)), ", ")
 }
 
 // readSecrets reads one secret, or a list of them while they rotate.
@@ -108,63 +112,30 @@ func (p *proof) readSecrets(n node) {
 	}
 }
 
+// readKeys is readSecrets for keys that are public, and need no masking.
+func (p *proof) readKeys(n node) {
+	elements := []node{n}
+	if n.Kind == yaml.SequenceNode {
+		elements = n.list()
+	}
+	for _, e := range elements {
+		p.secrets = append(p.secrets, verify.Secret(e.plain()))
+	}
+}
+
 // readParams reads a preset that takes more than a secret.
 func (p *proof) readParams(n node) {
-	settings := []setting{{"secret", p.readSecrets}}
-	if p.scheme.Type == "basic" {
-		settings = []setting{{"password", p.readSecrets}, p.param("user")}
-	}
-	for _, m := range schemeParam.FindAllStringSubmatch(p.scheme.Signed+p.scheme.SignedForm, -1) {
-		settings = append(settings, p.param(m[1]))
+	settings := []setting{{p.scheme.SecretName(), p.readSecrets}}
+	for name, param := range p.scheme.Params {
+		settings = append(settings, setting{name, func(n node) {
+			if param.Secret {
+				p.params[name] = n.secret().Reveal()
+			} else {
+				p.params[name] = n.plain()
+			}
+		}})
 	}
 	n.mapping(settings...)
-}
-
-// schemeParam finds the constants of a hook that a scheme signs.
-var schemeParam = regexp.MustCompile(`\{param:([^}]+)\}`)
-
-func (p *proof) param(name string) setting {
-	return setting{name, func(n node) { p.params[name] = n.plain() }}
-}
-
-// readToken reads {query: auth, secret: S} or {header: X-Token, secret: S}.
-func (p *proof) readToken(n node) {
-	p.scheme.Type = "token"
-	n.mapping(
-		setting{"query", func(n node) { p.scheme.Token = append(p.scheme.Token, "query:"+n.plain()) }},
-		setting{"header", func(n node) { p.scheme.Token = append(p.scheme.Token, "header:"+n.plain()) }},
-		setting{"prefix", func(n node) { p.scheme.Prefix = n.plain() }},
-		setting{"secret", p.readSecrets},
-	)
-	if n.Kind == yaml.MappingNode && len(p.scheme.Token) != 1 {
-		n.problem("must say where the token stands: {header: X-Token, secret: …} or {query: token, secret: …}")
-	}
-}
-
-// readHMAC reads the declarative form: any scheme of the kind "HMAC of the body
-// in a header", down to where the timestamp stands.
-func (p *proof) readHMAC(n node) {
-	s := &p.scheme
-	n.mapping(
-		setting{"algorithm", func(n node) { s.Algorithm = n.one("sha1", "sha256", "sha384", "sha512") }},
-		setting{"key", func(n node) { s.Key = n.one("utf8", "hex", "base64", "whsec") }},
-		setting{"secret", p.readSecrets},
-		setting{"header", func(n node) { s.Signature.From = verify.Sources{"header:" + n.plain()} }},
-		setting{"encoding", func(n node) { s.Signature.Encoding = n.one("hex", "base64", "base64url") }},
-		setting{"prefix", func(n node) { s.Signature.Prefix = n.plain() }},
-		setting{"signature", func(n node) { readSignature(&s.Signature, n) }},
-		setting{"signed", func(n node) { s.Signed = n.plain() }},
-		setting{"signed_form", func(n node) { s.SignedForm = n.plain() }},
-		setting{"timestamp", func(n node) { s.Timestamp = readTimestamp(n) }},
-		setting{"id", func(n node) { s.ID = n.sources() }},
-		setting{"event", func(n node) { s.Event = n.sources() }},
-	)
-	if s.Algorithm == "" {
-		s.Algorithm = "sha256"
-	}
-	if n.Kind == yaml.MappingNode && len(s.Signature.From) == 0 {
-		n.problem("must say where the signature stands, as in header: X-Signature")
-	}
 }
 
 func readSignature(s *verify.Signature, n node) {

@@ -148,6 +148,9 @@ func (l sources) peek(r *Request) string {
 
 // String joins the descriptions, for "no X header or Y header".
 func (l sources) String() string {
+	if len(l) > 3 {
+		return l[0].String() + " or another like it"
+	}
 	names := make([]string, len(l))
 	for i, s := range l {
 		names[i] = s.String()
