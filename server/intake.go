@@ -43,6 +43,8 @@ type Queue interface {
 // An Intake is the public door. Use may be called while it serves: each request
 // is answered by the hooks that counted when it came.
 type Intake struct {
+	Keys rules.Keys // fetches what providers publish; set before it serves
+
 	store    IntakeStore
 	queue    Queue
 	log      *slog.Logger
@@ -127,15 +129,17 @@ func isPlain(u *url.URL) bool {
 
 // serve is the straight line of a request.
 func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, params httprouter.Params) {
-	if !slices.Contains(hook.Methods, r.Method) {
-		in.warn("the hook does not take this method", "hook", hook.Path, "method", cut(r.Method), "takes", hook.Methods)
-		w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
-		answerError(w, http.StatusMethodNotAllowed, "method not allowed")
+	if !hook.Takes(r.Method) {
+		in.notAllowed(w, r, hook)
 		return
 	}
 	req := &rules.Request{
 		Hook: hook.Path, Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery,
 		Params: paramMap(params), Header: r.Header, RemoteIP: h.proxies.client(r),
+		Keys: in.Keys, Trusted: h.proxies.through(r),
+	}
+	if r.TLS != nil {
+		req.Peer = r.TLS.PeerCertificates
 	}
 	received := time.Now()
 	var err error
@@ -143,6 +147,13 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	defer room.release()
 	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)
+		return
+	}
+	if in.shake(w, hook, req, received) {
+		return
+	}
+	if !slices.Contains(hook.Methods, r.Method) { // it is taken for handshakes alone
+		in.notAllowed(w, r, hook)
 		return
 	}
 	if err := hook.Verify(req, received); err != nil {
@@ -162,7 +173,9 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		if d.Verdict == rules.Errored {
 			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
 		}
-		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
+		if !receipt(w, hook) {
+			answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}})
+		}
 		return
 	}
 	if in.queue.Full() {
@@ -171,6 +184,12 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	in.accept(w, r, hook, d, actions, room)
+}
+
+func (in *Intake) notAllowed(w http.ResponseWriter, r *http.Request, hook *rules.Hook) {
+	in.warn("the hook does not take this method", "hook", hook.Path, "method", cut(r.Method), "takes", hook.Methods)
+	w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
+	answerError(w, http.StatusMethodNotAllowed, "method not allowed")
 }
 
 // accept answers once everything is on disk, and only then.
@@ -198,10 +217,15 @@ func (in *Intake) accept(w http.ResponseWriter, r *http.Request, hook *rules.Hoo
 	in.queue.Displace(displaced)
 	in.queue.Enqueue(unended(runs)...)
 	if len(runs) == 0 {
-		answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+		if !receipt(w, hook) {
+			answer(w, http.StatusOK, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
+		}
 		return
 	}
 	in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
+	if receipt(w, hook) {
+		return
+	}
 	in.respond(w, r, hook.Respond, reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)})
 }
 

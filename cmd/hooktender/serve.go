@@ -118,6 +118,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		return err
 	}
 	intake := server.NewIntake(st, run, log)
+	intake.Keys = server.NewKeys()
 	reloader.apply = func(c *rules.Config) {
 		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		intake.Use(c)

@@ -181,9 +181,12 @@ func (v *Verifier) HandshakeMethods() (methods []string) {
 	return methods
 }
 
+// maxHandshake bounds what is read of a body before anything is proven.
+const maxHandshake = 64 << 10
+
 // is reports whether the request has the form of this handshake.
 func (h *handshake) is(r *Request) bool {
-	if r.Method != h.Method {
+	if r.Method != h.Method || len(r.Body) > maxHandshake {
 		return false
 	}
 	for _, c := range h.when {
