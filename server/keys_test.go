@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 // A publisher answers as a provider does; each answer has a number.
 type publisher struct {
+	mu     sync.Mutex
 	asked  int
 	body   func(n int) string
 	status int
@@ -23,7 +25,9 @@ type publisher struct {
 }
 
 func (p *publisher) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
 	p.asked++
+	p.mu.Unlock()
 	if p.wait {
 		<-r.Context().Done()
 		return nil, r.Context().Err()

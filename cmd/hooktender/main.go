@@ -52,7 +52,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serveCommand(), checkCommand(), sendCommand(), reloadCommand(), demoCommand(),
-		deliveriesCommand(), runsCommand(), stateCommand(), versionCommand())
+		deliveriesCommand(), runsCommand(), stateCommand(), providersCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }

@@ -3,6 +3,7 @@ package verify
 // About is what people are told of a provider's preset.
 type About struct {
 	Title  string   `json:"title,omitempty"`  // the provider's name
+	Proof  string   `json:"proof,omitempty"`  // what proves the sender, where no setting says it
 	Setup  string   `json:"setup,omitempty"`  // what to enter where on the provider's page
 	Note   string   `json:"note,omitempty"`   // what else one has to know
 	Tested Evidence `json:"tested,omitempty"` // how it is known to be right
@@ -25,15 +26,15 @@ const (
 	ByConstruction Evidence = "construction"
 )
 
-// Sentence says the same to people.
+// Sentence says the same to people, behind the word tested.
 func (e Evidence) Sentence() string {
 	switch e {
 	case ByProvider:
-		return "tested against requests that the provider (or an RFC) has published"
+		return "against requests that the provider, or an RFC, has published"
 	case ByOthers:
-		return "tested against requests that users of the provider have published"
+		return "against requests that users of the provider have published"
 	case BySDK:
-		return "tested against requests made with the provider's own library"
+		return "against requests made with the provider's own library"
 	}
-	return "built after the provider's description; no published request to test against was found"
+	return "only by construction: built after the provider's description, with no published request to test against"
 }
