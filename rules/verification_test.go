@@ -79,6 +79,9 @@ func TestEveryPresetThroughYAML(t *testing.T) {
 				if param == "environment" || name == "mtls" {
 					params[param] = "sandbox"
 				}
+				if param == "confirm" {
+					params[param] = "true"
+				}
 				if param == "user" {
 					params[param] = "ada"
 				}

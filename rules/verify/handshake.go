@@ -3,8 +3,6 @@ package verify
 import (
 	"crypto/hmac"
 	_ "embed"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -22,6 +20,8 @@ type Handshake struct {
 	Absent Sources           `json:"absent,omitempty"` // places that must be empty
 	Token  *HandshakeToken   `json:"token,omitempty"`  // what the sender must know
 	Signed bool              `json:"signed,omitempty"` // it is signed as events are
+	Armed  string            `json:"armed,omitempty"`  // the hook's param that must be true, or the request is an event like others
+	Visit  *HandshakeVisit   `json:"visit,omitempty"`  // what is called before it is answered
 	Answer HandshakeAnswer   `json:"answer"`
 	Source string            `json:"source"` // where the provider says so
 }
@@ -31,6 +31,14 @@ type Handshake struct {
 type HandshakeToken struct {
 	At    Sources `json:"at"`
 	Param string  `json:"param"`
+}
+
+// A HandshakeVisit is a URL that the provider wants called to see that the
+// address is the operator's will.
+type HandshakeVisit struct {
+	From  Sources           `json:"from"`
+	Hosts Sources           `json:"hosts"` // in the form of KeySource.Hosts
+	Query map[string]string `json:"query"` // what must stand in the URL's query
 }
 
 // A HandshakeAnswer is what is answered. In the texts, ${json:a.b} stands for
@@ -68,15 +76,6 @@ func FindHandshake(name string) (Handshake, bool) {
 	return h, ok
 }
 
-// repeatable is what may be repeated to whoever sends it: a token, and nothing
-// that a browser or another program could take for more than a text. It is
-// bounded, and needs no escaping in JSON.
-var repeatable = regexp.MustCompile(`^[A-Za-z0-9 ._~:/+=@,;-]{1,512}$`)
-
-// signable is what a handshake may sign with the hook's secret: no more than a
-// token that a provider makes up, so that no event can be among it.
-var signable = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,512}$`)
-
 // A handshake is one that a hook takes.
 type handshake struct {
 	Handshake
@@ -88,6 +87,7 @@ type handshake struct {
 	secret  func() string
 	public  string // Braintree's public key
 	answers map[string]sources
+	visit   sources
 }
 
 // A condition is what must stand at a place.
@@ -106,6 +106,15 @@ func (c *compiler) handshakes() (list []handshake) {
 		if h.Token != nil && c.params[h.Token.Param] == "" {
 			continue // the operator has not set it up
 		}
+		if h.Armed != "" {
+			switch c.params[h.Armed] {
+			case "true":
+			case "", "false":
+				continue
+			default:
+				c.failf(h.Armed, "write true or false")
+			}
+		}
 		list = append(list, c.handshake(name, h))
 	}
 	return list
@@ -120,6 +129,9 @@ func (c *compiler) handshake(name string, h Handshake) handshake {
 	if h.Token != nil {
 		compiled.token = c.sources("handshake", h.Token.At)
 		compiled.expect = hide(c.params[h.Token.Param])
+	}
+	if h.Visit != nil {
+		compiled.visit = c.sources("handshake", h.Visit.From)
 	}
 	if len(c.secrets) > 0 {
 		compiled.secret = hide(c.secrets[0].Reveal())
@@ -151,7 +163,7 @@ func (h *handshake) signs() bool {
 
 // Handshake returns the answer to a request that is a handshake of the
 // provider's, and nil if it is none. The error is as that of Verify: it is one,
-// but not genuine.
+// but not genuine, or what it wants called cannot be called now.
 func (v *Verifier) Handshake(r *Request) (*Answer, error) {
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
@@ -165,6 +177,9 @@ func (v *Verifier) Handshake(r *Request) (*Answer, error) {
 		}
 		if h.token != nil && !h.knowsToken(r) {
 			return nil, reject("%s does not match", h.token)
+		}
+		if err := h.call(r); err != nil {
+			return nil, err
 		}
 		return h.answer(r)
 	}
@@ -199,71 +214,4 @@ func (h *handshake) is(r *Request) bool {
 
 func (h *handshake) knowsToken(r *Request) bool {
 	return hmac.Equal([]byte(h.token.peek(r)), []byte(h.expect()))
-}
-
-func (h *handshake) answer(r *Request) (*Answer, error) {
-	a := &Answer{Handshake: h.name, Status: h.Answer.Status, Header: http.Header{}}
-	for name, text := range h.Answer.Headers {
-		value, err := h.fill(r, text)
-		if err != nil {
-			return nil, err
-		}
-		if value != "" {
-			a.Header.Set(name, value)
-		}
-	}
-	body, err := h.fill(r, h.Answer.Body)
-	if err != nil {
-		return nil, err
-	}
-	a.Body = []byte(body)
-	if body != "" {
-		a.Header.Set("Content-Type", "text/plain; charset=utf-8")
-		if h.Answer.Type != "" {
-			a.Header.Set("Content-Type", h.Answer.Type)
-		}
-	}
-	return a, nil
-}
-
-// fill puts what the request has into a text of the answer.
-func (h *handshake) fill(r *Request, text string) (_ string, problem error) {
-	return answerPart.ReplaceAllStringFunc(text, func(part string) string {
-		m := answerPart.FindStringSubmatch(part)
-		value := h.answers[m[2]].peek(r)
-		switch {
-		case value == "":
-			return ""
-		case !repeatable.MatchString(value), m[1] != "" && !signable.MatchString(value):
-			problem = reject("%s is nothing that is repeated to a stranger", h.answers[m[2]])
-			return ""
-		}
-		filled, err := h.apply(m[1], value)
-		if err != nil {
-			problem = err
-		}
-		return filled
-	}), problem
-}
-
-func (h *handshake) apply(function, value string) (string, error) {
-	mac := func() []byte {
-		m := hmac.New(algorithms["sha256"], []byte(h.secret()))
-		m.Write([]byte(value))
-		return m.Sum(nil)
-	}
-	switch function {
-	case "":
-		return value, nil
-	case "hmac-sha256-hex":
-		return hex.EncodeToString(mac()), nil
-	case "hmac-sha256-base64":
-		return base64.StdEncoding.EncodeToString(mac()), nil
-	}
-	// Braintree's: the public key, and the challenge signed as a notification is.
-	if !braintreeChallenge.MatchString(value) {
-		return "", reject("the challenge is not one of Braintree's")
-	}
-	sum, err := newHMACKey(algorithms["sha1"])(braintreeKey(Secret(h.secret()))).sign(textMessage(value))
-	return h.public + "|" + hex.EncodeToString(sum), err
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,7 +37,7 @@ type recordedHandshake struct {
 var elsewhere = map[string]string{
 	"github-ping":               "is an ordinary signed event, and answered like one",
 	"adyen-accepted":            "is the answer to every event: Scheme.Respond",
-	"sns-confirm":               "needs an action",
+	"sns-confirm":               "calls a URL: TestSNSConfirmation",
 	"notion-verification-token": "needs an action",
 	"asana-x-hook-secret":       "needs an action",
 	"oci-confirmation":          "needs an action",
@@ -280,3 +281,64 @@ func FuzzHandshake(f *testing.F) {
 		}
 	})
 }
+
+// A subscription is confirmed only when the operator said so, for the hook's own
+// topic, and nowhere but at SNS.
+func TestSNSConfirmation(t *testing.T) {
+	const good = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=" + testTopic + "&Token=abc"
+	tests := []struct {
+		name, armed, url string
+		calls            bool
+		reason           string
+	}{
+		{"armed", "true", good, true, ""},
+		{"not armed", "", good, false, ""},
+		{"another host", "true", "https://example.com/?Action=ConfirmSubscription", false, "not the provider's"},
+		{"a host inside", "true", "https://sns.eu-west-1.amazonaws.com.example.com/?Action=ConfirmSubscription", false, "not the provider's"},
+		{"the machine itself", "true", "http://127.0.0.1/?Action=ConfirmSubscription", false, "not the provider's"},
+		{"another action", "true", "https://sns.eu-west-1.amazonaws.com/?Action=DeleteTopic", false, "not a URL for this"},
+		{"two actions", "true", "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Action=DeleteTopic", false, "not a URL for this"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _ := Preset("aws-sns")
+			params := testParams()
+			params["confirm"] = tt.armed
+			v, err := s.Compile([]Secret{testKeys()["rsa"][0]}, params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRequest()
+			r.Body = []byte(`{"Type":"SubscriptionConfirmation","MessageId":"1","Message":"You have chosen","Token":"abc","SubscribeURL":"` + tt.url + `"}`)
+			r = mustSign(t, v, r)
+			f := &fetcher{documents: map[string][]string{tt.url: {"<ok/>"}}}
+			r.Keys = f
+			answer, err := v.Handshake(r)
+			if (len(f.asked) == 1) != tt.calls || (answer != nil) != tt.calls {
+				t.Errorf("called %d, answer %v", len(f.asked), answer)
+			}
+			if (err != nil) != (tt.reason != "") || err != nil && !strings.Contains(err.Error(), tt.reason) {
+				t.Errorf("error %v, want %q", err, tt.reason)
+			}
+			if forged := r.clone(); tt.calls {
+				forged.Body = []byte(strings.Replace(string(forged.Body), `"Token":"abc"`, `"Token":"abd"`, 1))
+				f.asked = nil
+				if a, err := v.Handshake(forged); a != nil || err == nil || len(f.asked) > 0 {
+					t.Error("called for a forged message")
+				}
+				f.err = errTest
+				if _, err := v.Handshake(r); err == nil || !strings.Contains(err.Error(), "cannot be called") {
+					t.Errorf("a call that fails: %v", err)
+				}
+			}
+		})
+	}
+	s, _ := Preset("aws-sns")
+	params := testParams()
+	params["confirm"] = "perhaps"
+	if _, err := s.Compile(nil, params); err == nil || !strings.Contains(err.Error(), "confirm: write true or false") {
+		t.Errorf("confirm: perhaps: %v", err)
+	}
+}
+
+var errTest = errors.New("no route to host")
