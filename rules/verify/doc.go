@@ -3,7 +3,8 @@
 // It owns signature schemes, the providers that use them (as data, in
 // presets.json) and the type that keeps secrets from being printed. It never
 // opens a socket, reads a file or looks at a clock: whoever calls brings the
-// untouched bytes, the time, and what fetches a provider's keys. It knows nothing of rules, YAML or HTTP servers.
+// untouched bytes, the time, and what fetches the keys of providers. It knows
+// nothing of rules, YAML or HTTP servers.
 //
 // The tour, in the order a request sees it:
 //

@@ -88,6 +88,7 @@ func TestJWT(t *testing.T) {
 		{"none", Texts{"HS256"}, string(testSecret), "none", secret, map[string]any{"alg": "none"}, good(nil), "not signed with HS256"},
 		{"the public key as the secret", Texts{"RS256"}, rsaText, "HS256", publicAsSecret, nil, good(nil), "not signed with RS256"},
 		{"the public key as the secret, where secrets are allowed", Texts{"HS256", "RS256"}, rsaText, "HS256", publicAsSecret, nil, good(nil), "does not match"},
+		{"a key of one's own, where a secret was given", Texts{"HS256", "RS256"}, string(testSecret), "RS256", rsaKey, nil, good(nil), "does not match"},
 		{"an algorithm that is not accepted", Texts{"HS256"}, string(testSecret), "HS512", secret, nil, good(nil), "not signed with HS256"},
 		{"another RSA algorithm under this name", Texts{"RS256", "PS256"}, rsaText, "PS256", rsaKey, map[string]any{"alg": "RS256"}, good(nil), "does not match"},
 		{"another key", Texts{"RS256"}, rsaText, "RS256", jwtKey{pair: testPair(t, "rsa", 1)}, nil, good(nil), "does not match"},

@@ -25,6 +25,7 @@ type keyPair struct {
 var (
 	errNoKey    = errors.New("no public key in it")
 	errWeakRSA  = errors.New("an RSA key of less than 2048 bits proves nothing any more")
+	errLongRSA  = errors.New("an RSA key of more than 16384 bits costs more than it proves")
 	errOddCurve = errors.New("an elliptic curve that is not P-256, P-384 or P-521")
 )
 
@@ -101,6 +102,9 @@ func acceptable(k keyPair) ([]keyPair, error) {
 	case *rsa.PublicKey:
 		if public.N.BitLen() < 2048 {
 			return nil, errWeakRSA
+		}
+		if public.N.BitLen() > 16384 {
+			return nil, errLongRSA
 		}
 	case *ecdsa.PublicKey:
 		if _, ok := curveBytes[public.Curve.Params().Name]; !ok {

@@ -88,6 +88,7 @@ func TestWeakOrOtherKeysAreRefused(t *testing.T) {
 		{"rsa", `{"kty":"RSA"}`, "no public key in it"},
 		{"ecdsa", `{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}`, "no public key in it"},
 		{"rsa", "something else", "no public key in it"},
+		{"rsa", `{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("_", 4000) + `"}`, "more than 16384 bits"},
 	}
 	for _, tt := range tests {
 		s := Scheme{Type: tt.kind, Signature: Signature{From: Sources{"header:X-Signature"}, Encoding: "base64"}}
@@ -256,4 +257,32 @@ func TestMTLS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a provider serves, and what a proxy passes on, may be anything.
+func FuzzKeys(f *testing.F) {
+	pair := testPair(f, "ecdsa", 0)
+	leaf := certificate(f, leafOf(), leafOf(), pair.public, pair.private())
+	for _, seed := range []string{
+		"", "{", `{"keys":[{}]}`, `{"keys":[` + jwkOf(f, pair, "x") + `]}`, jwkOf(f, testPair(f, "rsa", 0), "x"), pemOf(f, "PUBLIC KEY", pair.public), certPEM(leaf),
+		":" + base64.StdEncoding.EncodeToString(leaf.Raw) + ":", "-----BEGIN RSA PUBLIC KEY-----", "%2D%2D%2D", ":", "::",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		pairs, err := parseKeys(text, validAt(testNow, nil))
+		for _, p := range pairs {
+			if p.public == nil || err != nil {
+				t.Errorf("%q: a key that is none, %v", text, err)
+			}
+			for _, a := range jwtAlgorithms {
+				if a.verify != nil && a.verify(p.public, []byte("signed"), []byte(text)) {
+					t.Errorf("%q verifies itself", text)
+				}
+			}
+		}
+		if der, err := certificateBytes(text); err == nil {
+			_, _ = x509.ParseCertificate(der)
+		}
+	})
 }
