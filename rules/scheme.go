@@ -51,7 +51,7 @@ func (p *proof) readHash(n node) {
 func (p *proof) readEd25519(n node) {
 	p.readSigned(n,
 		setting{"key", func(n node) { p.scheme.Key = n.one("hex", "base64") }},
-		setting{"public_key", p.readKeys},
+		setting{"public_key", p.readSecrets},
 	)
 }
 
@@ -59,7 +59,7 @@ func (p *proof) readEd25519(n node) {
 func (p *proof) readPublicKey(n node) {
 	p.readSigned(n,
 		setting{"algorithm", p.readAlgorithm},
-		setting{"public_key", p.readKeys},
+		setting{"public_key", p.readSecrets},
 		setting{"keys_url", p.readKeysURL},
 	)
 }
@@ -101,7 +101,7 @@ func (p *proof) readJWT(n node) {
 		setting{"algorithms", func(n node) { j.Algorithms = n.texts() }},
 		setting{"key", func(n node) { s.Key = n.one("utf8", "hex", "base64") }},
 		setting{"secret", p.readSecrets},
-		setting{"public_key", p.readKeys},
+		setting{"public_key", p.readSecrets},
 		setting{"keys_url", p.readKeysURL},
 		setting{"claims", func(n node) { readClaims(j, n) }},
 		setting{"required", func(n node) { j.Required = n.texts() }},

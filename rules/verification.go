@@ -112,17 +112,6 @@ func (p *proof) readSecrets(n node) {
 	}
 }
 
-// readKeys is readSecrets for keys that are public, and need no masking.
-func (p *proof) readKeys(n node) {
-	elements := []node{n}
-	if n.Kind == yaml.SequenceNode {
-		elements = n.list()
-	}
-	for _, e := range elements {
-		p.secrets = append(p.secrets, verify.Secret(e.plain()))
-	}
-}
-
 // readParams reads a preset that takes more than a secret.
 func (p *proof) readParams(n node) {
 	settings := []setting{{p.scheme.SecretName(), p.readSecrets}}

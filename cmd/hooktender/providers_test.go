@@ -83,4 +83,13 @@ func TestProvidersPage(t *testing.T) {
 	if !bytes.Equal(page, providersPage()) {
 		t.Error("docs/providers.md is not what the presets say; write it anew with: go test ./cmd/hooktender -run TestProvidersPage -update")
 	}
+	for _, file := range []string{"../../README.md", "../../docs/configuration.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count := fmt.Sprintf(" %d", len(providers())); !strings.Contains(string(text), count) {
+			t.Errorf("%s does not say that there are%s providers", file, count)
+		}
+	}
 }

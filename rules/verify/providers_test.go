@@ -135,3 +135,10 @@ func TestSeveralSignatureHeaders(t *testing.T) {
 	r.Header.Set("X-Docusign-Signature-7", base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	checkVerdict(t, v.Verify(r.clone()), false)
 }
+
+func TestSupabaseShowsItsSecretsInItsOwnWay(t *testing.T) {
+	shown, bare := preset(t, "supabase", "v1,whsec_MDAxMTIyMzM0NDU1"), preset(t, "supabase", "whsec_MDAxMTIyMzM0NDU1")
+	if err := shown.Verify(mustSign(t, bare, newRequest())); err != nil {
+		t.Error(err)
+	}
+}
