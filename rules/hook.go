@@ -20,6 +20,7 @@ type Hook struct {
 	Paused  bool     // its runs are queued and do not begin
 
 	verifier   *verify.Verifier // nil for verify: none
+	receipt    *verify.Respond  // what the provider wants to hear; nil: nothing
 	publicURL  string
 	content    content
 	formField  string // form field that holds the JSON, for some providers

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -19,8 +20,11 @@ type Request struct {
 	Header   http.Header
 	RemoteIP netip.Addr
 	Body     []byte
-	Event    string // as the provider names it; set by Hook.Verify
-	ID       string // likewise
+	Keys     Keys                // fetches what a provider's key is read from
+	Peer     []*x509.Certificate // with which the sender's connection was made
+	Trusted  bool                // the connection is a trusted proxy's
+	Event    string              // as the provider names it; set by Hook.Verify
+	ID       string              // likewise
 
 	// ReceivedAt is what now() is in an expression; the clock's time if it is zero.
 	ReceivedAt time.Time

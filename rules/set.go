@@ -71,7 +71,8 @@ type Action struct {
 
 // Verify decides whether a request is genuine, and sets r.Event and r.ID as the
 // provider names them. If it is not, the error is a *verify.Rejection whose
-// reason is for the operator, not for the sender.
+// reason is for the operator, not for the sender. If that cannot be told now,
+// IsUnavailable says so of the error.
 func (h *Hook) Verify(r *Request, now time.Time) error {
 	if h.verifier == nil {
 		return nil
@@ -88,7 +89,7 @@ func (h *Hook) Verify(r *Request, now time.Time) error {
 func (h *Hook) evidence(r *Request, now time.Time) *verify.Request {
 	return &verify.Request{
 		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
-		Header: r.Header, Body: r.Body, Now: now,
+		Header: r.Header, Body: r.Body, Now: now, Keys: r.Keys, Peer: r.Peer, Trusted: r.Trusted,
 	}
 }
 

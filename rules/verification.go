@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -57,6 +57,10 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 	if verifier.NeedsURL() {
 		h.unread = c.urlUnread
 	}
+	h.receipt = p.scheme.Respond
+	if kind := content(p.scheme.Content); h.content == contentAuto && (kind == contentJSON || kind == contentForm) {
+		h.content = kind // some send JSON as text/plain
+	}
 	for kind := range strings.SplitSeq(p.scheme.Content, "|") {
 		if field, ok := strings.CutPrefix(kind, "form:"); ok {
 			h.formField = field
@@ -67,33 +71,33 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 // readProof reads one scheme by its name: a generic one or a provider's preset.
 func readProof(key, n node) *proof {
 	p := newProof()
-	switch key.Value {
-	case "token":
-		p.readToken(n)
-		return p
-	case "hmac":
-		p.scheme.Type = "hmac"
-		p.readHMAC(n)
+	if generic, ok := genericSchemes[key.Value]; ok {
+		p.scheme.Type = key.Value
+		generic.read(p, n)
 		return p
 	}
 	scheme, known := verify.Preset(key.Value)
 	if !known {
-		key.problem("unknown scheme %q%s", key.Value, didYouMean(key.Value, schemeNames()))
+		key.problem("unknown scheme %q%s", key.Value, suggestScheme(key.Value))
 		return nil
 	}
 	p.scheme = scheme
 	if n.Kind == yaml.MappingNode {
-		p.readParams(n)
+		n.mapping(p.settings()...)
 	} else {
 		p.readSecrets(n)
 	}
 	return p
 }
 
-func schemeNames() []string {
-	names := append([]string{"token", "hmac"}, verify.Presets()...)
+// suggestScheme names one that is meant perhaps; all of them would fill a page.
+func suggestScheme(name string) string {
+	names := slices.AppendSeq(verify.Presets(), maps.Keys(genericSchemes))
 	slices.Sort(names)
-	return names
+	if suggestion := didYouMean(name, names); !strings.HasPrefix(suggestion, "; known are") {
+		return suggestion
+	}
+	return "; `hooktender providers` lists them, and any other is described with " + strings.Join(slices.Sorted(maps.Keys(genericSchemes)), ", ")
 }
 
 // readSecrets reads one secret, or a list of them while they rotate.
@@ -110,23 +114,28 @@ func (p *proof) readSecrets(n node) {
 	}
 }
 
-// readParams reads a preset that takes more than a secret.
-func (p *proof) readParams(n node) {
-	n.mapping(p.settings()...)
-}
-
+// settings are those of a preset that takes more than a secret.
 func (p *proof) settings() []setting {
-	settings := []setting{{"secret", p.secret(), "the secret, or a list of them while it changes", mustBe}}
-	if p.scheme.Type == "basic" {
-		settings = []setting{
-			p.param("user", "the user's name", mustBe),
-			{"password", p.secret(), "the password, or a list of them while it changes", mustBe},
-		}
+	name, unset := p.scheme.SecretName(), mustBe
+	if p.scheme.PublishesKeys() {
+		unset = "what the provider publishes"
 	}
-	for _, m := range schemeParam.FindAllStringSubmatch(p.scheme.Signed+p.scheme.SignedForm, -1) {
-		settings = append(settings, p.param(m[1], "signed together with the body", ""))
+	settings := []setting{{name, p.secret(), "the " + strings.ReplaceAll(name, "_", " ") + ", or a list of them while it changes", unset}}
+	for _, name := range slices.Sorted(maps.Keys(p.scheme.Params)) {
+		settings = append(settings, p.param(name, p.scheme.Params[name]))
 	}
 	return settings
+}
+
+func (p *proof) param(name string, param verify.Param) setting {
+	unset := mustBe
+	if param.Optional {
+		unset = ""
+	}
+	if param.Secret {
+		return setting{name, form{func(n node) { p.params[name] = n.secret().Reveal() }, aText("secret")}, param.About, unset}
+	}
+	return setting{name, texts.do(func(s string) { p.params[name] = s }), param.About, unset}
 }
 
 func (p *proof) secret() form {
@@ -134,13 +143,6 @@ func (p *proof) secret() form {
 }
 
 var secretSchema = either("secret, or list of them", aText("")(), listOf(aText("")()))
-
-// schemeParam finds the constants of a hook that a scheme signs.
-var schemeParam = regexp.MustCompile(`\{param:([^}]+)\}`)
-
-func (p *proof) param(name, about, unset string) setting {
-	return setting{name, texts.do(func(s string) { p.params[name] = s }), about, unset}
-}
 
 // verifySchema is none, or one scheme by its name.
 func verifySchema() *schema {
@@ -151,38 +153,25 @@ func verifySchema() *schema {
 
 // schemes lists what verify may name. Only one is read, by readProof.
 func schemes() []setting {
-	all := []setting{
-		{"token", form{schema: func() *schema { return mappingOf(newProof().tokenSettings()...) }}, "a token in a header or in the query", ""},
-		{"hmac", form{schema: func() *schema { return mappingOf(newProof().hmacSettings()...) }}, "an HMAC of the body, described here", ""},
+	var all []setting
+	for _, name := range slices.Sorted(maps.Keys(genericSchemes)) {
+		generic := genericSchemes[name]
+		all = append(all, setting{name, form{schema: func() *schema { return mappingOf(generic.settings(newProof())...) }}, generic.about, ""})
 	}
 	for _, name := range verify.Presets() {
 		p := newProof()
 		p.scheme, _ = verify.Preset(name)
-		all = append(all, setting{name, form{schema: p.presetSchema}, p.about(), ""})
+		all = append(all, setting{name, form{schema: p.presetSchema}, p.scheme.Describe(), ""})
 	}
 	return all
 }
 
 func (p *proof) presetSchema() *schema {
 	mapping := mappingOf(p.settings()...)
-	if len(mapping.Required) > 1 {
+	if len(mapping.Required) > 1 || len(mapping.Required) == 1 && p.scheme.PublishesKeys() {
 		return mapping
 	}
 	return &schema{AnyOf: []*schema{aText("")(), listOf(aText("")()), mapping}, Title: "secret, or list of them"}
-}
-
-// about says in a few words what proves the sender.
-func (p *proof) about() string {
-	s := p.scheme
-	switch {
-	case s.Type == "basic":
-		return "user and password in `header:Authorization`"
-	case len(s.Token) > 0:
-		return "token in `" + strings.Join(s.Token, "`, `") + "`"
-	case len(s.Signature.From) > 0 && s.Algorithm != "":
-		return strings.ToUpper(s.Type+"-"+s.Algorithm) + " in `" + strings.Join(s.Signature.From, "`, `") + "`"
-	}
-	return s.Type
 }
 
 func newProof() *proof { return &proof{params: map[string]string{}} }

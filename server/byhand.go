@@ -147,6 +147,7 @@ func (in *Intake) replay(stored *rules.Delivery, body []byte) (reply, error) {
 		return reply{}, err
 	}
 	now := time.Now()
+	req.Keys = in.Keys
 	if stored.Verdict == rules.Rejected {
 		if err := hook.Verify(req, now); err != nil {
 			return reply{}, fmt.Errorf("it was rejected, and still is: %w", err)

@@ -46,6 +46,8 @@ type Queue interface {
 // An Intake is the public door. Use may be called while it serves: each request
 // is answered by the hooks that counted when it came.
 type Intake struct {
+	Keys rules.Keys // fetches what providers publish; set before it serves
+
 	store    IntakeStore
 	queue    Queue
 	log      *slog.Logger
@@ -142,15 +144,17 @@ func isPlain(u *url.URL) bool {
 
 // serve is the straight line of a request.
 func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, params httprouter.Params) {
-	if !slices.Contains(hook.Methods, r.Method) {
-		in.warn("the hook does not take this method", "hook", hook.Path, "method", cut(r.Method), "takes", hook.Methods)
-		w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
-		answerError(w, http.StatusMethodNotAllowed, "method not allowed")
+	if !hook.Takes(r.Method) {
+		in.notAllowed(w, r, hook)
 		return
 	}
 	req := &rules.Request{
 		Hook: hook.Path, Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery,
 		Params: paramMap(params), Header: r.Header, RemoteIP: h.proxies.client(r),
+		Keys: in.Keys, Trusted: h.proxies.through(r),
+	}
+	if r.TLS != nil {
+		req.Peer = r.TLS.PeerCertificates
 	}
 	received := time.Now()
 	req.ReceivedAt = received
@@ -159,6 +163,13 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	defer room.release()
 	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)
+		return
+	}
+	if in.shake(w, hook, req, received) {
+		return
+	}
+	if !slices.Contains(hook.Methods, r.Method) { // it is taken for handshakes alone
+		in.notAllowed(w, r, hook)
 		return
 	}
 	if err := hook.Verify(req, received); err != nil {
@@ -175,6 +186,9 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.reject(w, hook, req, received, err)
 		return
 	}
+	if receipt(w, hook) {
+		return
+	}
 	if len(took.Runs) == 0 {
 		answer(w, http.StatusOK, took)
 		return
@@ -182,6 +196,12 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	req.Body, d.Body = nil, nil // it is on disk, and the sender may wait for long
 	room.release()
 	in.respond(w, r, hook.Respond, took)
+}
+
+func (in *Intake) notAllowed(w http.ResponseWriter, r *http.Request, hook *rules.Hook) {
+	in.warn("the hook does not take this method", "hook", hook.Path, "method", cut(r.Method), "takes", hook.Methods)
+	w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
+	answerError(w, http.StatusMethodNotAllowed, "method not allowed")
 }
 
 // A refusedError says that a genuine event could not be taken, and that its

@@ -24,6 +24,10 @@ func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Req
 		w.Header().Set("Connection", "close") // what is left of the body is not read
 	}
 	status, msg := rejection(cause)
+	if status == http.StatusUnauthorized && hook.Receipt() != nil {
+		answerPlain(w, status, "") // a provider that insists on its answers does so here
+		return
+	}
 	if status == http.StatusServiceUnavailable {
 		answerLater(w, msg)
 		return
@@ -33,7 +37,10 @@ func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Req
 
 // rejection is the one place where a refusal becomes an HTTP status.
 func rejection(cause error) (status int, msg string) {
-	if _, ok := errors.AsType[unproven](cause); ok {
+	if unproven, ok := errors.AsType[unproven](cause); ok {
+		if rules.IsUnavailable(unproven.error) {
+			return http.StatusServiceUnavailable, "cannot be verified now"
+		}
 		return http.StatusUnauthorized, "unauthorized"
 	}
 	if unread, ok := errors.AsType[*unreadError](cause); ok {

@@ -35,6 +35,12 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return addr
 }
 
+// through tells whether the connection is a trusted proxy's.
+func (p proxies) through(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && p.trusted(plainAddr(peer.Addr()))
+}
+
 // plainAddr makes one address of all spellings of it: ::ffff:192.0.2.1 is
 // 192.0.2.1, and a zone, which may be any text, is no part of it.
 func plainAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

@@ -34,12 +34,13 @@ type outgoing struct {
 	event    string
 	url      string
 	secret   verify.Secret
+	params   map[string]string
 	body     []byte
 }
 
 func sendCommand() *cobra.Command {
 	var to, secret, payload string
-	var set []string
+	var set, params []string
 	cmd := &cobra.Command{
 		Use:   "send PROVIDER [EVENT]",
 		Short: "Send a request signed as a provider signs it",
@@ -47,7 +48,9 @@ func sendCommand() *cobra.Command {
 your secret. It prints the answer, and exits with 0 if that is a 2xx.
 
 A secret on a command line can be seen by everyone on the machine; write
---secret '${env:NAME}' or '${file:PATH}' to have it read from there.`,
+--secret '${env:NAME}' or '${file:PATH}' to have it read from there. Providers that
+sign with a key of their own are played with a private key in PEM, whose public
+half the hook has to know.`,
 		Example: `  hooktender send github push --to http://127.0.0.1:9000/github/website --secret '${env:SECRET}'
   hooktender send github push --to … --secret … --set ref=refs/heads/main
   hooktender send bearer --to … --secret … --payload alarm.json`,
@@ -64,6 +67,9 @@ A secret on a command line can be seen by everyone on the machine; write
 			if o.secret, err = readSecret(secret); err != nil {
 				return usageError{fmt.Errorf("--secret: %w", err)}
 			}
+			if o.params, err = readParams(params); err != nil {
+				return usageError{err}
+			}
 			if o.body, err = o.payload(payload); err != nil {
 				return usageError{err}
 			}
@@ -77,6 +83,7 @@ A secret on a command line can be seen by everyone on the machine; write
 	flags.StringVar(&to, "to", "", "URL of the hook")
 	flags.StringVar(&secret, "secret", "", "the secret, or ${env:NAME} or ${file:PATH}")
 	flags.StringVar(&payload, "payload", "", "file with the body instead of a recorded one; - for standard input")
+	flags.StringArrayVar(&params, "param", nil, "what the provider needs beside the secret: NAME=VALUE, as in topic=arn:aws:sns:…")
 	flags.StringArrayVar(&set, "set", nil, "change a field of a JSON body: a.b=c; true, false, null and numbers are taken as such")
 	return cmd
 }
@@ -87,6 +94,18 @@ func readSecret(s string) (verify.Secret, error) {
 		return rules.Reference(strings.TrimSuffix(ref, "}")).Read()
 	}
 	return verify.Secret(s), nil
+}
+
+func readParams(list []string) (map[string]string, error) {
+	params := map[string]string{}
+	for _, s := range list {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--param %s: write NAME=VALUE", s)
+		}
+		params[name] = value
+	}
+	return params, nil
 }
 
 // recorded lists the events of which a provider's delivery is at hand.
@@ -186,10 +205,13 @@ func fieldValue(s string) any {
 func (o *outgoing) request(ctx context.Context) (*http.Request, error) {
 	scheme, ok := verify.Preset(o.provider)
 	if !ok {
-		return nil, usageError{fmt.Errorf("unknown provider %q; known are %s", o.provider, strings.Join(verify.Presets(), ", "))}
+		_, err := findProvider(o.provider)
+		return nil, err
 	}
-	params := map[string]string{}
-	secret := o.secret
+	params, secret := o.params, o.secret
+	if params == nil {
+		params = map[string]string{}
+	}
 	if scheme.Type == "basic" {
 		user, password, _ := strings.Cut(o.secret.Reveal(), ":")
 		params["user"], secret = user, verify.Secret(password)

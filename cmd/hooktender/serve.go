@@ -120,6 +120,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		return err
 	}
 	intake := server.NewIntake(st, run, log)
+	intake.Keys = server.NewKeys()
 	pauses, err := server.NewPauses(ctx, st, run.Pause)
 	if err != nil {
 		return err

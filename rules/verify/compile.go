@@ -7,16 +7,32 @@ import (
 	"hash"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // kinds are the types of scheme there are.
 var kinds = map[string]func(*compiler) proof{
-	"hmac":  compileHMAC,
-	"hash":  compileHash,
-	"token": compileToken,
-	"basic": compileBasic,
+	"hmac":    compileHMAC,
+	"hash":    compileHash,
+	"token":   compileToken,
+	"basic":   compileBasic,
+	"ed25519": compileEd25519,
+	"ecdsa":   compileECDSA,
+	"rsa":     compileRSA,
+	"jwt":     compileJWT,
+	"mtls":    compileMTLS,
+
+	// Of one provider each, for what no template says.
+	"adyen-standard":  compileAdyen,
+	"aws-sns":         compileSNS,
+	"braintree":       compileBraintree,
+	"contentful":      compileContentful,
+	"microsoft-graph": compileGraph,
+	"plaid":           compilePlaid,
+	"shopify-query":   compileShopifyQuery,
+	"twilio":          compileTwilio,
 }
 
 // defaultTolerance is what most providers' own libraries allow.
@@ -52,6 +68,8 @@ func (s Scheme) Compile(secrets []Secret, params map[string]string) (*Verifier, 
 	v := &Verifier{id: c.idFrom, event: c.sources("event", s.Event)}
 	v.proof = compile(c)
 	v.needsURL = c.needsURL
+	v.handshakes = c.handshakes()
+	v.signsAny = slices.ContainsFunc(v.handshakes, func(h handshake) bool { return h.signs() })
 	if err := errors.Join(c.problems...); err != nil {
 		return nil, err
 	}
@@ -70,12 +88,13 @@ func (c *compiler) failf(setting, format string, args ...any) {
 }
 
 func (c *compiler) checkSecrets() {
-	if len(c.secrets) == 0 {
-		c.failf("secret", "missing; without one anybody could send")
+	name := c.scheme.SecretName()
+	if len(c.secrets) == 0 && !c.scheme.PublishesKeys() {
+		c.failf(name, "missing; without one anybody could send")
 	}
 	for i, s := range c.secrets {
 		if strings.TrimSpace(s.Reveal()) == "" {
-			c.failf("secret", "number %d is empty; an empty secret would accept anybody", i+1)
+			c.failf(name, "number %d is empty; an empty secret would accept anybody", i+1)
 		}
 	}
 }
@@ -120,18 +139,23 @@ func (c *compiler) algorithm() func() hash.Hash {
 
 // keys are the secrets as bytes.
 func (c *compiler) keys() (keys [][]byte) {
+	for i, s := range c.secrets {
+		keys = append(keys, c.key(i, s))
+	}
+	return keys
+}
+
+// key is one secret as bytes.
+func (c *compiler) key(number int, s Secret) []byte {
 	decode := choose(c, "key", cmp.Or(c.scheme.Key, "utf8"), keyDecoders)
 	if decode == nil {
 		return nil
 	}
-	for i, s := range c.secrets {
-		key, err := decode(s.Reveal())
-		if err != nil || len(key) == 0 && s != "" { // err would quote the secret
-			c.failf("secret", "number %d cannot be read as %s; copy it again from the provider", i+1, c.scheme.Key)
-		}
-		keys = append(keys, key)
+	key, err := decode(s.Reveal())
+	if err != nil || len(key) == 0 && s != "" { // err would quote the secret
+		c.failf("secret", "number %d cannot be read as %s; copy it again from the provider", number+1, c.scheme.Key)
 	}
-	return keys
+	return key
 }
 
 func (c *compiler) signatureField() signatureField {
@@ -143,13 +167,28 @@ func (c *compiler) signatureField() signatureField {
 		c.failf("signature", "kv and key belong together; for \"t=1,v1=ab\" write kv: \"=\" and key: v1")
 	}
 	return signatureField{
-		from:     c.sources("signature.from", s.From),
+		from:     c.sources("signature.from", s.places()),
+		all:      s.All,
 		encoding: choose(c, "signature.encoding", cmp.Or(s.Encoding, "hex"), encodings),
 		prefix:   s.Prefix,
 		sep:      s.Sep,
 		kv:       s.KV,
 		key:      s.Key,
 	}
+}
+
+// places spells out a numbered place.
+func (s Signature) places() (places Sources) {
+	for _, place := range s.From {
+		if !s.All || !strings.Contains(place, "{n}") {
+			places = append(places, place)
+			continue
+		}
+		for n := range 100 {
+			places = append(places, strings.ReplaceAll(place, "{n}", strconv.Itoa(n+1)))
+		}
+	}
+	return places
 }
 
 // clock also makes the timestamp's places known to the message.
@@ -179,37 +218,6 @@ func (c *compiler) checkListed(from sources) {
 			c.failf("timestamp.from", "sig:%s is an item of the signature header; write signature.sep and signature.kv as well", s.name)
 		}
 	}
-}
-
-// message compiles a signed message and asks whether it is worth signing.
-func (c *compiler) message(setting, text string) *template {
-	t := c.template(setting, text)
-	c.needsURL = c.needsURL || t.uses("url")
-	if !t.speaksOfRequest() {
-		c.failf(setting, "%q is the same for every request; write what the provider signs, for example {body}", text)
-	}
-	if !t.uses("timestamp") && !c.covered(t) {
-		c.failf(setting, "the timestamp is not in it, so anybody could change it; write {timestamp} where the provider signs it, or leave timestamp out")
-	}
-	return t
-}
-
-// covered reports whether the timestamp is part of the message wherever it is
-// found.
-func (c *compiler) covered(t *template) bool {
-	return !slices.ContainsFunc(c.timestampFrom, func(s source) bool { return !t.covers(s) })
-}
-
-// speaksOfRequest reports whether the message can differ from one delivery to
-// the next.
-func (t *template) speaksOfRequest() bool {
-	return slices.ContainsFunc(t.names, func(n string) bool {
-		switch n {
-		case "secret", "method", "url", "path":
-			return false
-		}
-		return !strings.HasPrefix(n, "param:")
-	})
 }
 
 // choose looks a setting up among its possible values. Of an unknown one it

@@ -44,6 +44,7 @@ var keyDecoders = map[string]func(string) ([]byte, error){
 	"hex":    hex.DecodeString,
 	"base64": lenientBase64,
 	"whsec": func(text string) ([]byte, error) {
+		text = strings.TrimPrefix(text, "v1,") // Supabase shows its secrets so
 		return lenientBase64(strings.TrimPrefix(text, "whsec_"))
 	},
 }

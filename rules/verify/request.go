@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/x509"
 	"net/http"
 	"net/url"
 	"time"
@@ -16,6 +17,13 @@ type Request struct {
 	Header   http.Header // with canonical names, as net/http delivers them
 	Body     []byte      // the untouched bytes
 	Now      time.Time   // the moment at which the request is judged
+	Keys     Keys        // fetches what a scheme's key is read from; nil if nothing does
+
+	// Peer is the chain of the certificate with which the sender of this
+	// connection proved itself, leaf first; Trusted says that the connection is
+	// a trusted proxy's, whose headers say what it has seen of the sender.
+	Peer    []*x509.Certificate
+	Trusted bool
 
 	query url.Values
 	form  *form

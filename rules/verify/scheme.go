@@ -3,6 +3,8 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,7 +12,7 @@ import (
 // zero value of a setting means its default; [Scheme.Compile] says what is
 // missing or makes no sense.
 type Scheme struct {
-	Type      string `json:"type"`                // hmac, hash, token or basic
+	Type      string `json:"type"`                // hmac, hash, token, basic, ed25519, ecdsa, rsa, jwt, mtls, or a provider's own
 	Algorithm string `json:"algorithm,omitempty"` // sha1, sha256, sha384 or sha512
 	Key       string `json:"key,omitempty"`       // how the secret spells the key: utf8 (default), hex, base64, whsec
 
@@ -22,14 +24,57 @@ type Scheme struct {
 	Token  Sources `json:"token,omitempty"`  // where a token stands: header: or query:
 	Prefix string  `json:"prefix,omitempty"` // in front of the token, in any case: "Bearer "
 
+	JWT  *JWT       `json:"jwt,omitempty"`  // what a token has to be, for type jwt
+	Keys *KeySource `json:"keys,omitempty"` // where the provider publishes its key, if none is given
+
+	Params map[string]Param `json:"params,omitempty"` // what a hook says beside its secret
+
 	ID    Sources `json:"id,omitempty"`    // where the provider's delivery id stands
 	Event Sources `json:"event,omitempty"` // where the event's name stands
 
-	// What follows is data for others. Nothing in this package acts on it yet.
-	Content   string   `json:"content,omitempty"`   // how the body may be read: "json|form:payload"
-	Handshake []string `json:"handshake,omitempty"` // requests of the provider that want an answer of their own
-	Respond   *Respond `json:"respond,omitempty"`
-	Note      string   `json:"note,omitempty"`
+	Handshake []string `json:"handshake,omitempty"` // requests of the provider that want an answer of their own, by their names in handshakes.json
+
+	// What follows is data for others; nothing in this package acts on it.
+	Content string   `json:"content,omitempty"` // how the body may be read: "json|form:payload"
+	Respond *Respond `json:"respond,omitempty"`
+	About
+}
+
+// A Param is a constant of a hook that its scheme needs beside the secret.
+type Param struct {
+	About    string `json:"about"`              // what it is and where it is found
+	Optional bool   `json:"optional,omitempty"` // without it, what needs it is not done
+	Secret   bool   `json:"secret,omitempty"`   // it must not be shown
+}
+
+// PublishesKeys reports whether the provider publishes the key that verifies, so
+// that a hook needs no secret. One that is given is used instead.
+func (s Scheme) PublishesKeys() bool { return s.Keys != nil }
+
+// SecretName is what the key of a scheme is called in settings: a password, a
+// public key, or a secret.
+func (s Scheme) SecretName() string {
+	switch {
+	case s.Type == "basic":
+		return "password"
+	case s.Type == "mtls":
+		return "ca"
+	case s.Type == "ed25519", s.Type == "ecdsa", s.Type == "rsa", s.Type == "aws-sns", s.JWT != nil && !s.Symmetric() && s.Type == "jwt":
+		return "public_key"
+	}
+	return "secret"
+}
+
+// Symmetric reports whether whoever can verify can also sign, which is what a
+// request made for a test needs.
+func (s Scheme) Symmetric() bool {
+	switch s.Type {
+	case "ed25519", "ecdsa", "rsa", "mtls", "aws-sns", "plaid":
+		return false
+	case "jwt":
+		return s.JWT != nil && slices.ContainsFunc(s.JWT.Algorithms, func(name string) bool { return strings.HasPrefix(name, "HS") })
+	}
+	return true
 }
 
 // A Signature says where the signature stands and how it is spelt. A header
@@ -42,6 +87,7 @@ type Signature struct {
 	Sep      string  `json:"sep,omitempty"`
 	KV       string  `json:"kv,omitempty"`
 	Key      string  `json:"key,omitempty"`
+	All      bool    `json:"all,omitempty"` // every place that is present counts, not only the first; {n} in its name runs from 1 to 100
 }
 
 // A Timestamp says where the sender's time stands and how far it may be off.
@@ -52,11 +98,10 @@ type Timestamp struct {
 	Future    Window  `json:"future"`         // how far ahead of us; default as Tolerance
 }
 
-// A Respond is what the provider wants to hear.
+// A Respond is what the provider wants to hear of each event.
 type Respond struct {
-	Status int    `json:"status,omitempty"`
+	Status int    `json:"status"`
 	Body   string `json:"body,omitempty"`
-	On     string `json:"on,omitempty"`     // "bad-signature": for that case only
 	Within string `json:"within,omitempty"` // the provider gives up after this: "2s"
 }
 
@@ -79,6 +124,12 @@ func (s *Sources) UnmarshalJSON(data []byte) error {
 	*s = list
 	return nil
 }
+
+// Texts are one text or several.
+type Texts []string
+
+// UnmarshalJSON reads one text or a list of them.
+func (t *Texts) UnmarshalJSON(data []byte) error { return (*Sources)(t).UnmarshalJSON(data) }
 
 // A Window is how far a timestamp may be from our clock. Zero means the
 // default. In JSON it is a number of seconds, a text like "5m", or null for

@@ -59,6 +59,7 @@ type signatureField struct {
 	prefix   string
 	sep, kv  string
 	key      string
+	all      bool // not only the first place that is present
 }
 
 // read returns what the request claims: its list, and every signature in it
@@ -69,8 +70,32 @@ func (f *signatureField) read(r *Request) (evidence, [][]byte, error) {
 		return evidence{}, nil, err
 	}
 	e := evidence{Request: r, signature: pairs{text, f.sep, f.kv}}
+	if f.all {
+		claimed, err := f.readAll(e)
+		return e, claimed, err
+	}
 	claimed, err := f.decode(e.signature)
 	return e, claimed, err
+}
+
+// readAll returns the signatures of every place that is present, for senders
+// that sign with several keys at once. At least one of them can be read.
+func (f *signatureField) readAll(e evidence) (claimed [][]byte, problem error) {
+	for _, s := range f.from {
+		text, err := s.get(e)
+		if err == nil && text != "" {
+			var some [][]byte
+			some, err = f.decode(pairs{text, f.sep, f.kv})
+			claimed = append(claimed, some...)
+		}
+		if err != nil {
+			problem = err
+		}
+	}
+	if len(claimed) > 0 {
+		return claimed, nil
+	}
+	return nil, problem
 }
 
 // decode returns the signatures of the list. Items under other names are other

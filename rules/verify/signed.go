@@ -61,13 +61,13 @@ func (p *signed) secrets() sources { return nil }
 
 // compileHMAC is type "hmac".
 func compileHMAC(c *compiler) proof {
-	return c.signed(newHMACKey(c.algorithm()))
+	return c.signed(c.digests(newHMACKey(c.algorithm())))
 }
 
 // compileHash is type "hash": a plain digest of a message with the secret in
 // it. It is weaker than an HMAC and exists because providers use it.
 func compileHash(c *compiler) proof {
-	p := c.signed(newHashKey(c.algorithm()))
+	p := c.signed(c.digests(newHashKey(c.algorithm())))
 	for _, t := range []*template{p.body, p.form} {
 		if t != nil && !t.uses("secret") {
 			c.failf("signed", "a hash without the secret proves nothing; write {secret} where the provider puts it")
@@ -77,8 +77,9 @@ func compileHash(c *compiler) proof {
 }
 
 // signed compiles all that schemes with signatures share.
-func (c *compiler) signed(newKey func([]byte) key) *signed {
+func (c *compiler) signed(keys func() []key) *signed {
 	c.unused("token", len(c.scheme.Token) > 0)
+	c.unused("jwt", c.scheme.JWT != nil)
 	if c.scheme.Prefix != "" {
 		c.failf("prefix", "belongs to a token; write it as signature.prefix")
 	}
@@ -87,8 +88,16 @@ func (c *compiler) signed(newKey func([]byte) key) *signed {
 	if c.scheme.SignedForm != "" {
 		p.form = c.message("signed_form", c.scheme.SignedForm)
 	}
-	for _, secret := range c.keys() {
-		p.keys = append(p.keys, newKey(secret))
-	}
+	p.keys = keys()
 	return p
+}
+
+// digests are the keys of a scheme whose secrets both sides know.
+func (c *compiler) digests(newKey func(secret []byte) key) func() []key {
+	return func() (keys []key) {
+		for _, secret := range c.keys() {
+			keys = append(keys, newKey(secret))
+		}
+		return keys
+	}
 }

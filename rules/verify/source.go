@@ -118,6 +118,18 @@ func (s source) set(r *Request, value string) error {
 // sources are tried in order; the first one present wins.
 type sources []source
 
+// known makes sources of places that are written in this program.
+func known(places ...string) (l sources) {
+	for _, place := range places {
+		s, err := parseSource(place)
+		if err != nil {
+			panic(err) // a mistake in this package
+		}
+		l = append(l, s)
+	}
+	return l
+}
+
 // first returns the first value present, or "".
 func (l sources) first(e evidence) (string, error) {
 	for _, s := range l {
@@ -148,6 +160,9 @@ func (l sources) peek(r *Request) string {
 
 // String joins the descriptions, for "no X header or Y header".
 func (l sources) String() string {
+	if len(l) > 3 {
+		return l[0].String() + " or another like it"
+	}
 	names := make([]string, len(l))
 	for i, s := range l {
 		names[i] = s.String()

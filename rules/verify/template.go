@@ -129,6 +129,37 @@ func writeFormSorted(w io.Writer, e evidence, _ []byte) error {
 	return nil
 }
 
+// message compiles a signed message and asks whether it is worth signing.
+func (c *compiler) message(setting, text string) *template {
+	t := c.template(setting, text)
+	c.needsURL = c.needsURL || t.uses("url")
+	if !t.speaksOfRequest() {
+		c.failf(setting, "%q is the same for every request; write what the provider signs, for example {body}", text)
+	}
+	if !t.uses("timestamp") && !c.covered(t) {
+		c.failf(setting, "the timestamp is not in it, so anybody could change it; write {timestamp} where the provider signs it, or leave timestamp out")
+	}
+	return t
+}
+
+// covered reports whether the timestamp is part of the message wherever it is
+// found.
+func (c *compiler) covered(t *template) bool {
+	return !slices.ContainsFunc(c.timestampFrom, func(s source) bool { return !t.covers(s) })
+}
+
+// speaksOfRequest reports whether the message can differ from one delivery to
+// the next.
+func (t *template) speaksOfRequest() bool {
+	return slices.ContainsFunc(t.names, func(n string) bool {
+		switch n {
+		case "secret", "method", "url", "path":
+			return false
+		}
+		return !strings.HasPrefix(n, "param:")
+	})
+}
+
 // template compiles the text of a setting, such as "v0:{timestamp}:{body}".
 func (c *compiler) template(setting, text string) *template {
 	t := &template{}

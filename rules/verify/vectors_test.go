@@ -2,9 +2,10 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
-	"maps"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,11 +20,19 @@ import (
 // ones are a published one with one thing changed. The values come from sources
 // under MIT, Apache or BSD licences. Expectations are not ours to edit.
 type vector struct {
-	ID      string            `json:"id"`
-	Scheme  string            `json:"scheme"`
-	Valid   bool              `json:"valid"`
-	Secret  string            `json:"secret"`
-	Params  map[string]string `json:"params"`
+	ID     string `json:"id"`
+	Scheme string `json:"scheme"`
+	Valid  bool   `json:"valid"`
+	Secret string `json:"secret"`
+	Public string `json:"public_key"`
+	Params struct {
+		WebhookID string          `json:"webhook_id"`
+		PublicKey string          `json:"public_key"`
+		CertPEM   string          `json:"cert_pem"`
+		JWK       json.RawMessage `json:"jwk"`
+	} `json:"params"`
+	Kind    string            `json:"kind"`
+	Origin  string            `json:"origin"`
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers"`
@@ -47,6 +56,10 @@ func (v vector) request(t *testing.T) *Request {
 		Header:   http.Header{},
 		Body:     append([]byte(v.Body), v.BodyB64...),
 		Now:      time.UnixMilli(int64(v.Now * 1000)),
+		Keys: served{
+			v.Headers["PAYPAL-CERT-URL"]:                            v.Public,
+			readJSON([]byte(v.Body)).at([]string{"SigningCertURL"}): v.Params.CertPEM,
+		},
 	}
 	for name, value := range v.Headers {
 		r.Header.Set(name, value)
@@ -54,33 +67,55 @@ func (v vector) request(t *testing.T) *Request {
 	return r
 }
 
-// verifier compiles the vector's scheme. Vectors for basic spell user and
-// password in one.
-func (v vector) verifier(t *testing.T, s Scheme) *Verifier {
-	t.Helper()
-	secret, params := v.Secret, maps.Clone(v.Params)
-	if s.Type == "basic" {
-		user, password, _ := strings.Cut(v.Secret, ":")
-		secret, params = password, map[string]string{"user": user}
+// secrets are what the hook would be given. Vectors for basic spell user and
+// password in one; those of fetched keys have the document that is fetched.
+func (v vector) secrets(s *Scheme) ([]Secret, map[string]string) {
+	params := map[string]string{
+		"webhook_id": v.Params.WebhookID, "public_key": v.Params.PublicKey,
+		"topic": readJSON([]byte(v.Body)).at([]string{"TopicArn"}),
 	}
-	ver, err := s.Compile([]Secret{Secret(secret)}, params)
+	switch {
+	case s.Type == "basic":
+		user, password, _ := strings.Cut(v.Secret, ":")
+		return []Secret{Secret(password)}, map[string]string{"user": user}
+	case v.Scheme == "paypal" || v.Scheme == "aws-sns":
+		return nil, params
+	case v.Params.JWK != nil:
+		if key := readJSON(v.Params.JWK); key.at([]string{"kty"}) == "oct" {
+			s.Key = "base64"
+			return []Secret{Secret(key.at([]string{"k"}))}, params
+		}
+		return []Secret{Secret(v.Params.JWK)}, params
+	case v.Public != "":
+		return []Secret{Secret(v.Public)}, params
+	}
+	return []Secret{Secret(v.Secret)}, params
+}
+
+func (v vector) verifier(t *testing.T, s Scheme, also ...Secret) *Verifier {
+	t.Helper()
+	secrets, params := v.secrets(&s)
+	ver, err := s.Compile(append(also, secrets...), params)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(v.ID, err)
 	}
 	return ver
 }
 
-// allSchemes are the presets and those schemes that are not offered yet.
+// served has the one document that a vector's provider publishes.
+type served map[string]string
+
+func (s served) Fetch(d Document, _ bool) ([]byte, error) {
+	if text, ok := s[d.URL]; ok {
+		return []byte(text), nil
+	}
+	return nil, fmt.Errorf("asked for %s", d.URL)
+}
+
+// allSchemes are the presets.
 func allSchemes(t testing.TB) map[string]Scheme {
 	t.Helper()
-	schemes := decodeSchemes(t, "testdata/schemes.json")
-	for name, s := range decodeSchemes(t, "presets.json") {
-		if _, twice := schemes[name]; twice {
-			t.Errorf("%s is in presets.json and in testdata/schemes.json; remove the latter", name)
-		}
-		schemes[name] = s
-	}
-	return schemes
+	return decodeSchemes(t, "presets.json")
 }
 
 // decodeSchemes refuses a misspelt setting, which would otherwise be a
@@ -116,7 +151,7 @@ func readVectors(t testing.TB) []vector {
 func TestVectors(t *testing.T) {
 	schemes := allSchemes(t)
 	vectors := readVectors(t)
-	if len(vectors) < 200 {
+	if len(vectors) < 282 {
 		t.Fatalf("only %d vectors", len(vectors))
 	}
 	for _, v := range vectors {
@@ -153,13 +188,10 @@ func TestVectorsWhileRotating(t *testing.T) {
 	schemes := allSchemes(t)
 	for _, v := range readVectors(t) {
 		s := schemes[v.Scheme]
-		if !v.Valid || s.Type == "basic" {
+		if !v.Valid || s.Type == "basic" || s.Keys != nil {
 			continue
 		}
-		ver, err := s.Compile([]Secret{otherSecret, Secret(v.Secret)}, nil)
-		if err != nil {
-			t.Fatal(v.ID, err)
-		}
+		ver := v.verifier(t, s, secretFor(s, otherSecret))
 		if err := ver.Verify(v.request(t)); err != nil {
 			t.Errorf("%s: the second of two secrets: %v", v.ID, err)
 		}
@@ -169,16 +201,49 @@ func TestVectorsWhileRotating(t *testing.T) {
 // otherSecret is a key in every spelling: text, hex and base64.
 const otherSecret = Secret("00112233445566778899aabbccddeeff")
 
-func TestVectorFilesHoldOnlyWhatIsTested(t *testing.T) {
-	schemes := allSchemes(t)
-	for name, s := range schemes {
-		if _, ok := kinds[s.Type]; !ok {
-			t.Errorf("%s: type %q is not compiled yet; it belongs to a later file", name, s.Type)
-		}
-	}
+// What people are told of how a preset is tested is what the vectors show.
+func TestEvidence(t *testing.T) {
+	found := map[string]Evidence{}
 	for _, v := range readVectors(t) {
 		if v.Source == "" {
 			t.Errorf("%s has no source", v.ID)
+		}
+		e := ByConstruction
+		switch {
+		case v.Kind == "published" && v.Origin == "third-party-tests":
+			e = ByOthers
+		case v.Kind == "published":
+			e = ByProvider
+		case v.Kind == "sdk-generated":
+			e = BySDK
+		}
+		strength := []Evidence{"", ByConstruction, BySDK, ByOthers, ByProvider}
+		if v.Valid && slices.Index(strength, e) > slices.Index(strength, found[v.Scheme]) {
+			found[v.Scheme] = e
+		}
+	}
+	for name, s := range allSchemes(t) {
+		if want := cmp.Or(found[name], ByConstruction); s.Tested != want {
+			t.Errorf("%s says tested: %q, and the vectors show %q", name, s.Tested, want)
+		}
+	}
+}
+
+// Whoever sets up a preset finds all that it needs.
+func TestPresetsAreDescribed(t *testing.T) {
+	for name, s := range allSchemes(t) {
+		if s.Title == "" || s.Setup == "" {
+			t.Errorf("%s has no title or setup", name)
+		}
+		for _, h := range s.Handshake {
+			if _, ok := FindHandshake(h); !ok {
+				t.Errorf("%s: there is no handshake %q", name, h)
+			}
+		}
+		for param, p := range s.Params {
+			if p.About == "" {
+				t.Errorf("%s: %s is not described", name, param)
+			}
 		}
 	}
 }

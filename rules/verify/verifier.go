@@ -3,15 +3,18 @@ package verify
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 )
 
 // A Verifier is a compiled [Scheme] with its secrets. It is immutable and safe
 // for concurrent use.
 type Verifier struct {
-	proof    proof
-	event    sources
-	id       sources
-	needsURL bool
+	proof      proof
+	event      sources
+	id         sources
+	needsURL   bool
+	handshakes []handshake
+	signsAny   bool // a handshake signs what anybody asks it to
 }
 
 // A proof is one kind of scheme at work.
@@ -24,6 +27,12 @@ type proof interface {
 	places() sources
 	// secrets names the places of a request whose values are secret.
 	secrets() sources
+}
+
+// An identifier is a proof that knows an event's name and id better than places
+// in the request tell.
+type identifier interface {
+	identify(r *Request) (event, id string)
 }
 
 // A Rejection is why a request is not believed. Its Reason is safe to store and
@@ -39,15 +48,26 @@ func reject(format string, args ...any) *Rejection {
 	return &Rejection{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Verify returns nil if r is genuine and a *[Rejection] if it is not. Of several
-// secrets any one will do.
-func (v *Verifier) Verify(r *Request) error { return v.proof.verify(r) }
+// Verify returns nil if r is genuine, a *[Rejection] if it is not, and
+// *[Unavailable] if that cannot be told now. Of several secrets any one will do.
+func (v *Verifier) Verify(r *Request) error {
+	if err := v.proof.verify(r); err != nil {
+		return err
+	}
+	if v.signsAny && signable.Match(r.Body) {
+		return reject("the body is a text that the handshake would sign for anybody")
+	}
+	return nil
+}
 
 // Identify returns the event's name and the delivery's id as the provider gives
 // them, "" for what is absent. They are only as believable as r itself: ask
 // Verify first. A header is not part of most signatures, so a genuine body can
 // be sent again under another id.
 func (v *Verifier) Identify(r *Request) (event, id string) {
+	if p, ok := v.proof.(identifier); ok {
+		return p.identify(r)
+	}
 	return v.event.peek(r), v.id.peek(r)
 }
 
@@ -81,7 +101,11 @@ func (v *Verifier) SetEvent(r *Request, event string) error {
 // secrets. They must be masked before a request is stored or logged. A
 // signature is not one of them: it proves one message and opens nothing else.
 func (v *Verifier) Sensitive() (headers, query []string) {
-	for _, s := range v.proof.secrets() {
+	places := slices.Clone(v.proof.secrets())
+	for _, h := range v.handshakes {
+		places = append(places, h.token...)
+	}
+	for _, s := range places {
 		if s.kind == inHeader {
 			headers = append(headers, s.name)
 		} else {

@@ -1,0 +1,157 @@
+package rules
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
+
+// writtenSecret is a key in every spelling: text, hex and base64.
+const writtenSecret = "00112233445566778899aabbccddeeff"
+
+// keyFor returns a key that a scheme can be set up with, in PEM where it is not
+// a secret of both sides.
+func keyFor(t *testing.T, s verify.Scheme) string {
+	t.Helper()
+	var key any
+	var err error
+	switch {
+	case s.Type == "mtls":
+		return caPEM(t)
+	case s.Symmetric():
+		return writtenSecret
+	case s.Type == "ed25519":
+		_, key, err = ed25519.GenerateKey(nil)
+	case s.Type == "ecdsa", s.Type == "plaid", s.JWT != nil && slices.Contains(s.JWT.Algorithms, "ES256"):
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func caPEM(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// Every preset can be written in a configuration, as people would, and then
+// lets in what it should and nothing else.
+func TestEveryPresetThroughYAML(t *testing.T) {
+	for _, name := range verify.Presets() {
+		t.Run(name, func(t *testing.T) {
+			s, _ := verify.Preset(name)
+			key := keyFor(t, s)
+			params := map[string]string{}
+			settings := fmt.Sprintf("%s: %q", s.SecretName(), key)
+			for param := range s.Params {
+				params[param] = "arn:of-" + param
+				if param == "environment" || name == "mtls" {
+					params[param] = "sandbox"
+				}
+				if param == "confirm" {
+					params[param] = "true"
+				}
+				if param == "user" {
+					params[param] = "ada"
+				}
+				settings += fmt.Sprintf(", %s: %q", param, params[param])
+			}
+			hook := oneHook(t, fmt.Sprintf("server: {public_url: \"https://hooks.example.com\"}\nhooks:\n  /a:\n    verify: {%s: {%s}}\n    rules: [{run: make}]\n", name, settings))
+
+			now := time.Now()
+			signed := &verify.Request{
+				Method: http.MethodPost, URL: "https://hooks.example.com/a", Path: "/a", Now: now,
+				Header: http.Header{"Content-Type": {"application/json"}},
+				Body:   []byte(`{"id":"1","type":"ping","app_id":"a","signature":{"token":"t"}}`),
+			}
+			if strings.Contains(s.Signed, "{form") || strings.Contains(name, "mailgun-form") {
+				signed.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				signed.Body = []byte("payload=%7B%7D&token=t")
+			}
+			request := func() *Request {
+				return &Request{Method: signed.Method, Path: "/a", RawQuery: signed.RawQuery, Header: signed.Header, Body: signed.Body}
+			}
+			if err := hook.Verify(request(), now); err == nil {
+				t.Error("accepted an unsigned request")
+			}
+			v, err := s.Compile([]verify.Secret{verify.Secret(key)}, params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Sign(signed); err != nil {
+				if name == "mtls" {
+					return // belongs to a connection
+				}
+				t.Fatal(err)
+			}
+			if err := hook.Verify(request(), now); err != nil {
+				t.Error("rejected a genuine request:", err)
+			}
+		})
+	}
+}
+
+// The forms in which any sender can be described.
+func TestGenericSchemes(t *testing.T) {
+	for _, c := range []struct{ name, settings string }{
+		{"hash", `header: X-Signature, secret: s, signed: "{secret}{body}"`},
+		{"hmac", `header: X-Signature, secret: s, algorithm: sha512`},
+		{"ed25519", `header: X-Signature, public_key: KEY`},
+		{"ecdsa", `header: X-Signature, encoding: base64, public_key: KEY`},
+		{"rsa", `header: X-Signature, encoding: base64, algorithm: sha512, public_key: [KEY, KEY]`},
+		{"jwt", `algorithms: [HS256, HS512], secret: [s, t], claims: {iss: me, aud: [a, b]}, max_age: 5m, leeway: 10s, body_hash: {claim: hash, encoding: base64}`},
+		{"jwt", `algorithms: RS256, public_key: KEY, query: token`},
+	} {
+		s := verify.Scheme{Type: c.name}
+		if strings.Contains(c.settings, "RS256") {
+			s.JWT = &verify.JWT{Algorithms: verify.Texts{"RS256"}}
+		}
+		settings := strings.ReplaceAll(c.settings, "KEY", fmt.Sprintf("%q", keyFor(t, s)))
+		hook := oneHook(t, "hooks: {/a: {verify: {"+c.name+": {"+settings+"}}, rules: [{run: make}]}}")
+		now := time.Now()
+		signed := &verify.Request{Method: http.MethodPost, Header: http.Header{}, Body: []byte(`{}`), Now: now}
+		if err := hook.verifier.Sign(signed); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		r := &Request{Method: http.MethodPost, RawQuery: signed.RawQuery, Header: signed.Header, Body: []byte(`{}`)}
+		if err := hook.Verify(r, now); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		r.Header, r.RawQuery = http.Header{"X-Signature": {"AAAA"}}, "token=a.b.c"
+		if hook.Verify(r, now) == nil {
+			t.Errorf("%s: accepted a forged request", c.name)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package verify
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// graph verifies change notifications of Microsoft Graph, each of which repeats
+// the clientState of its subscription
+// (learn.microsoft.com/graph/change-notifications-delivery-webhooks). It stands
+// in the body, which is stored: whoever may read deliveries may read it.
+type graph struct {
+	token
+}
+
+func compileGraph(c *compiler) proof {
+	c.unusedSignature()
+	c.unused("token", len(c.scheme.Token) > 0)
+	p := &graph{}
+	for _, s := range c.secrets {
+		p.accept(s.Reveal(), s.Reveal())
+	}
+	return p
+}
+
+// verify wants every notification of the body to bear the secret.
+func (p *graph) verify(r *Request) error {
+	items := readJSON(r.jsonRoot().child("value")).list
+	if len(items) == 0 {
+		return reject("no notifications in the JSON body")
+	}
+	for i, raw := range items {
+		state := readJSON(readJSON(raw).child("clientState")).text
+		if state == "" || !p.accepts([]byte(state)) {
+			return reject("clientState of notification %d does not match", i+1)
+		}
+	}
+	return nil
+}
+
+func (p *graph) sign(r *Request) error {
+	items := readJSON(r.jsonRoot().child("value")).list
+	if len(items) == 0 {
+		body, err := json.Marshal(map[string]any{"value": []any{map[string]any{"resourceData": json.RawMessage(orObject(r.Body))}}})
+		if err != nil {
+			return err
+		}
+		r.setBody(body)
+		items = make([]json.RawMessage, 1)
+	}
+	for i := range items {
+		if err := setJSONValue(r, []string{"value", strconv.Itoa(i), "clientState"}, p.text()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func orObject(body []byte) []byte {
+	if !json.Valid(body) {
+		return []byte("{}")
+	}
+	return body
+}

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+// shake answers a request with which a provider checks the address of a hook.
+// No rule is asked about it, and nothing runs. It returns false for any other
+// request.
+func (in *Intake) shake(w http.ResponseWriter, hook *rules.Hook, req *rules.Request, received time.Time) bool {
+	a, err := hook.Handshake(req, received)
+	if err != nil {
+		in.reject(w, hook, req, received, unproven{err})
+		return true
+	}
+	if a == nil {
+		return false
+	}
+	d := delivery(hook, req, received)
+	d.Verdict, d.Reason = rules.Ignored, "handshake answered: "+a.Handshake
+	in.store.Record(d)
+	in.log.Info("handshake answered", "hook", d.Hook, "handshake", a.Handshake, "remote_ip", d.RemoteIP)
+	for name, values := range a.Header {
+		w.Header()[name] = values
+	}
+	answerPlain(w, a.Status, string(a.Body))
+	return true
+}
+
+// receipt tells a genuine sender what its provider insists on, if it does.
+func receipt(w http.ResponseWriter, hook *rules.Hook) bool {
+	r := hook.Receipt()
+	if r != nil {
+		answerPlain(w, r.Status, r.Body)
+	}
+	return r != nil
+}
+
+// answerPlain writes a text, which no browser may take for anything else.
+func answerPlain(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	if text != "" && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	if status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(text)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}
