@@ -59,7 +59,9 @@ func (c *compiler) readHook(key, n node) {
 	n.mapping(
 		setting{"verify", func(n node) { verified = true; c.readVerify(h, n) }},
 		setting{"methods", func(n node) { h.Methods = n.methods() }},
-		setting{"content", func(n node) { h.content = content(n.one(string(contentJSON), string(contentForm))) }},
+		setting{"content", func(n node) {
+			h.content = content(n.one(string(contentJSON), string(contentForm), string(contentXML), string(contentText)))
+		}},
 		setting{"respond", func(n node) { h.Respond = n.respond() }},
 		setting{"paused", func(n node) { h.Paused = n.boolean() }},
 		setting{"first_match", func(n node) { h.firstMatch = n.boolean() }},

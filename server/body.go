@@ -1,12 +1,17 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
 // An unreadError is why a body was not read to its end.
@@ -51,6 +56,36 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *reserva
 	return nil, &unreadError{http.StatusBadRequest, "the body could not be read", fmt.Errorf("read the body: %w", err)}
 }
 
+// unpack replaces a compressed body by what it holds, up to the limit. It comes
+// after the proof, which is about the bytes as they were sent. The error is an
+// *unreadError or a *rules.MalformedError.
+func unpack(req *rules.Request, limit int64, room *reservation) error {
+	if encoding := strings.ToLower(req.Header.Get("Content-Encoding")); encoding != "gzip" && encoding != "x-gzip" {
+		return nil
+	}
+	packed, err := gzip.NewReader(bytes.NewReader(req.Body))
+	if err != nil {
+		return &rules.MalformedError{Reason: "not gzip: " + err.Error()}
+	}
+	larger := &reservation{budget: room.budget, limit: room.limit}
+	body, err := readSized(io.LimitReader(packed, limit+1), -1, larger)
+	switch {
+	case err == nil && int64(len(body)) > limit:
+		err = tooLarge("the body is too large once it is unpacked: more than %d bytes (server.max_body)", limit)
+	case err != nil && err != error(errNoRoom):
+		err = &rules.MalformedError{Reason: "not gzip: " + err.Error()}
+	}
+	if err != nil {
+		larger.release()
+		return err
+	}
+	room.release()
+	*room = *larger
+	req.Body, req.Header = body, req.Header.Clone()
+	req.Header.Del("Content-Encoding")
+	return nil
+}
+
 // believed is how much memory an announced length alone is given, and a body
 // without one to begin with.
 const believed = 64 << 10
@@ -64,27 +99,29 @@ func readSized(r io.Reader, length int64, room *reservation) ([]byte, error) {
 		size = min(length, believed)
 	}
 	body := make([]byte, size)
-	for have := 0; ; {
-		n, err := io.ReadFull(r, body[have:])
+	for have := 0; int64(have) != length; {
+		if have == len(body) {
+			size = 2 * int64(have)
+			if length >= 0 {
+				size = min(length, size)
+			}
+			if !room.grow(size) {
+				return nil, errNoRoom
+			}
+			larger := make([]byte, size)
+			copy(larger, body)
+			body = larger
+		}
+		n, err := r.Read(body[have:])
 		have += n
-		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		switch {
-		case err == nil && int64(have) == length, ended && length < 0:
+		case errors.Is(err, io.EOF) && length < 0:
 			return body[:have], nil
-		case err != nil:
+		case err != nil && int64(have) != length:
 			return body[:have], err
 		}
-		size = 2 * int64(have)
-		if length >= 0 {
-			size = min(length, size)
-		}
-		if !room.grow(size) {
-			return nil, errNoRoom
-		}
-		larger := make([]byte, size)
-		copy(larger, body)
-		body = larger
 	}
+	return body, nil
 }
 
 // allBodies is how much memory the large bodies of all requests may take at

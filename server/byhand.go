@@ -154,6 +154,9 @@ func (in *Intake) replay(stored *rules.Delivery, body []byte) (reply, error) {
 			return reply{}, fmt.Errorf("it was rejected, and still is: %w", err)
 		}
 	}
+	if err := unpack(req, in.hooks.Load().maxBody, &reservation{budget: new(budget), limit: allBodies}); err != nil {
+		return reply{}, err
+	}
 	d := delivery(hook, req, now)
 	d.ReplayOf = stored.ID
 	return in.admit(hook, req, d, func() int64 { return 0 })

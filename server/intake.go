@@ -164,6 +164,10 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.reject(w, hook, req, received, unproven{err})
 		return
 	}
+	if err := unpack(req, h.maxBody, room); err != nil {
+		in.reject(w, hook, req, received, err)
+		return
+	}
 	d := delivery(hook, req, received)
 	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) })
 	if refused, ok := errors.AsType[*refusedError](err); ok {
