@@ -3,7 +3,11 @@ package rules
 import (
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,6 +21,9 @@ type Hook struct {
 	Methods []string // that it takes
 	Respond Respond  // what a sender is told whose event fires a rule
 	Paused  bool     // its runs are queued and do not begin
+
+	AllowIPs  []netip.Prefix // who may send at all; nil for everyone
+	RateLimit Rate           // of genuine events; zero for any
 
 	verifier   *verify.Verifier // nil for verify: none
 	publicURL  string
@@ -58,6 +65,8 @@ func (c *compiler) readHook(key, n node) {
 	verified, ruled := false, false
 	n.mapping(
 		setting{"verify", func(n node) { verified = true; c.readVerify(h, n) }},
+		setting{"allow_ips", func(n node) { h.AllowIPs = n.allowed() }},
+		setting{"rate_limit", func(n node) { h.RateLimit = n.rate() }},
 		setting{"methods", func(n node) { h.Methods = n.methods() }},
 		setting{"content", func(n node) {
 			h.content = content(n.one(string(contentJSON), string(contentForm), string(contentXML), string(contentText)))
@@ -87,6 +96,41 @@ func (n node) methods() []string {
 		n.problem("is an empty list; leave it out for POST")
 	}
 	return list
+}
+
+// allowed reads who may send. An empty list would be everyone or no one.
+func (n node) allowed() []netip.Prefix {
+	prefixes := n.prefixes()
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		n.problem("is an empty list, which would let nobody in; leave it out to let everyone")
+	}
+	return prefixes
+}
+
+// Allows tells whether requests from an address may be listened to.
+func (h *Hook) Allows(addr netip.Addr) bool {
+	if h.AllowIPs == nil {
+		return true
+	}
+	return slices.ContainsFunc(h.AllowIPs, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// A Rate is how many in how long.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// rate reads 10/s, 30/m or 100/h.
+func (n node) rate() Rate {
+	s, ok := n.scalar()
+	number, unit, _ := strings.Cut(s, "/")
+	count, err := strconv.Atoi(number)
+	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	if ok && (err != nil || count < 1 || !known) {
+		n.problem("%q is not a rate; write 10/s, 30/m or 100/h", s)
+	}
+	return Rate{count, per}
 }
 
 func (c *compiler) readRules(h *Hook, n node) {

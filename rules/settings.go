@@ -172,6 +172,10 @@ func (n node) loopLimit() int {
 	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
 		return 0
 	}
+	if n.Value == "0" {
+		n.problem("0 would stop every run; write off for no limit")
+		return 0
+	}
 	return n.count()
 }
 

@@ -27,6 +27,14 @@ hooks:
     rules:
       - {name: typo, when: 'ref > 3', run: "true"}
       - {name: never, when: 'ref == "x"', run: "true"}
+  /inside:
+    verify: {github: ` + theSecret + `}
+    allow_ips: [10.0.0.0/8, "fd00::/8"]
+    rules: [{name: always, run: "true"}]
+  /loopback:
+    verify: {github: ` + theSecret + `}
+    allow_ips: [127.0.0.1, "::1"]
+    rules: [{name: always, run: "true"}, {name: never, when: "false", run: "true"}]
   /open:
     verify: none
     methods: [POST, PUT]
@@ -98,6 +106,9 @@ func contract() []contractCase {
 		{name: "signed with no secret", path: "/github", body: mainPush, header: header("X-Hub-Signature-256", githubSignature("", mainPush)), status: 401, want: unauthorized, verdict: rules.Rejected},
 		{name: "unsigned and not JSON", path: "/github", body: "{", status: 401, want: unauthorized, verdict: rules.Rejected},
 
+		{name: "address not allowed", path: "/inside", signed: true, body: mainPush, status: 403, want: `{"error":"forbidden"}`, verdict: rules.Rejected, reason: "allow_ips"},
+		{name: "address allowed", path: "/loopback", signed: true, body: mainPush, status: 202, verdict: rules.Accepted},
+		{name: "address allowed, and no more", path: "/loopback", body: mainPush, header: wrong, status: 401, verdict: rules.Rejected, reason: "signature"},
 		{name: "no such hook", path: "/nothing", body: mainPush, status: 404, want: `{"error":"not found"}`},
 		{name: "wrong method", path: "/open", method: "GET", status: 405, want: `{"error":"method not allowed"}`},
 		{name: "too large, announced", path: "/open", body: large, status: 413, want: `{"error":"too large"}`, verdict: rules.Rejected, reason: "65538 bytes, 65536 allowed"},
