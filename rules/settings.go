@@ -30,10 +30,23 @@ func (c *compiler) readServer(n node) {
 		setting{"console", func(n node) { s.Console = n.consoleAddress() }},
 		setting{"public_url", func(n node) { s.PublicURL = n.url() }},
 		setting{"trusted_proxies", func(n node) { s.TrustedProxies = n.prefixes() }},
+		setting{"tls", func(n node) { s.TLS = readTLS(n) }},
 		setting{"max_body", func(n node) { s.MaxBody = n.size() }},
 		setting{"max_running", func(n node) { s.MaxRunning = n.count() }},
 		setting{"max_queued", func(n node) { s.MaxQueued = n.count() }},
 	)
+}
+
+func readTLS(n node) *TLS {
+	t := &TLS{}
+	n.mapping(
+		setting{"cert", func(n node) { t.Cert = n.folder() }},
+		setting{"key", func(n node) { t.Key = n.folder() }},
+	)
+	if n.Kind == yaml.MappingNode && (t.Cert == "" || t.Key == "") {
+		n.problem("needs both files, as in {cert: cert.pem, key: key.pem}")
+	}
+	return t
 }
 
 func (c *compiler) readKeep(n node) {
@@ -45,7 +58,7 @@ func (c *compiler) readKeep(n node) {
 	)
 }
 
-// folder reads a path; a relative one starts beside the file.
+// folder reads a path, of a file too; a relative one starts beside the file.
 func (n node) folder() string {
 	path := n.plain()
 	if path == "" || filepath.IsAbs(path) {
