@@ -110,7 +110,7 @@ func (d *Delivery) Request(body []byte) *Request {
 
 // explain adds traces to the decisions about a request.
 func (h *Hook) explain(r *Request, decisions []Decision) ([]Decision, error) {
-	payload, err := payloadOf(r, h.content, h.formField, everything)
+	payload, err := h.payload(r, everything)
 	if err != nil {
 		return nil, err
 	}

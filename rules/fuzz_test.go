@@ -104,6 +104,9 @@ func referenceNumber(n json.Number) (any, error) {
 	if math.IsInf(f, 0) {
 		return nil, errReference
 	}
+	if !strings.ContainsAny(n.String(), ".eE") {
+		return n.String(), nil
+	}
 	return f, err
 }
 
@@ -156,6 +159,48 @@ func FuzzReadForm(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is made of XML and of forms with files is text that can be stored, or the
+// sender's mistake.
+func FuzzReadXML(f *testing.F) {
+	for _, c := range xmlCases {
+		if len(c.body) < 500 {
+			f.Add([]byte(c.body))
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		payload, err := readXML(body)
+		checkForeign(t, payload, err)
+		if again, err2 := readXML(body); (err == nil) != (err2 == nil) || !reflect.DeepEqual(payload, again) {
+			t.Fatalf("not the same twice: %v, %v", payload, again)
+		}
+	})
+}
+
+func FuzzReadMultipart(f *testing.F) {
+	f.Add(multipartType, []byte(aForm))
+	f.Add("multipart/form-data; boundary=a", []byte("--a\r\nContent-Disposition: form-data; name=a\r\n\r\n--a--"))
+	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
+		payload, err := readMultipart(contentType, body)
+		checkForeign(t, payload, err)
+		for _, fileErr := range Files(contentType, body) {
+			if fileErr != nil && err == nil {
+				t.Fatalf("the form is good and its files are not: %v", fileErr)
+			}
+		}
+	})
+}
+
+func checkForeign(t *testing.T, payload any, err error) {
+	t.Helper()
+	var malformed *MalformedError
+	if err != nil && !errors.As(err, &malformed) {
+		t.Fatalf("%v is no MalformedError", err)
+	}
+	if text, jsonErr := json.Marshal(payload); jsonErr != nil || !utf8.Valid(text) {
+		t.Fatalf("%v, %v", payload, jsonErr)
+	}
 }
 
 // notTheSameTwice finds what depends on the clock or on the order of a map.

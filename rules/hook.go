@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -19,9 +20,13 @@ type Hook struct {
 	Respond Respond  // what a sender is told whose event fires a rule
 	Paused  bool     // its runs are queued and do not begin
 
+	AllowIPs  []netip.Prefix // who may send at all; nil for everyone
+	RateLimit Rate           // of genuine events; zero for any
+
 	verifier   *verify.Verifier // nil for verify: none
 	receipt    *verify.Respond  // what the provider wants to hear; nil: nothing
 	publicURL  string
+	maxBody    int64 // of an unpacked one, in bytes
 	content    content
 	formField  string // form field that holds the JSON, for some providers
 	firstMatch bool
@@ -58,7 +63,7 @@ func (c *compiler) checkPath(key node) bool {
 }
 
 func (c *compiler) readHook(key, n node) {
-	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, need: &fields{}}
+	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}}
 	verified, ruled := false, false
 	n.mapping(h.settings(
 		func(n node) {
@@ -85,13 +90,15 @@ func (h *Hook) settings(readVerify, readRules func(node)) []setting {
 		{"respond", responds.to(&h.Respond), "what a sender is told whose event fires a rule", "`accepted`"},
 		{"first_match", booleans.to(&h.firstMatch), "stop at the first rule that fires", "`false`"},
 		{"paused", booleans.to(&h.Paused), "what arrives is accepted and queued, and nothing begins", "`false`"},
+		{"allow_ips", senders.to(&h.AllowIPs), "addresses and networks that may send; all others are answered 403", "everyone"},
+		{"rate_limit", rates.to(&h.RateLimit), "genuine events that are taken, as in `10/s`, `30/m`, `100/h`; beyond that, senders are answered 429", "any number"},
 		{"methods", httpMethods.to(&h.Methods), "HTTP methods that the hook takes", "`[POST]`"},
 		{"content", contents.to(&h.content), "how the body is read, whatever the sender's Content-Type says", "by Content-Type"},
 	}
 }
 
 var (
-	contents    = oneOf(contentJSON, contentForm)
+	contents    = oneOf(contentJSON, contentForm, contentXML, contentText)
 	httpMethods = kind[[]string]{node.methods, func() *schema { return listOf(&schema{Enum: methods}) }}
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,8 +28,8 @@ var jsonReaders = sync.Pool{New: func() any {
 }}
 
 // readJSON returns the value of a JSON text: map[string]any, []any, string, int,
-// float64, bool or nil. Integers that fit 64 bits are int, with all their
-// digits; other numbers are float64. Of objects, only what need asks for is
+// float64, bool or nil. Integers that fit 64 bits are int, and longer ones texts,
+// so that none loses a digit; other numbers are float64. Of objects, only what need asks for is
 // kept; the rest is checked all the same.
 func readJSON(body []byte, need *fields) (any, error) {
 	r := jsonReaders.Get().(*jsonReader)
@@ -185,13 +186,18 @@ func scalar(token jsontext.Token) (any, error) {
 	return number(token)
 }
 
+// number keeps all digits of an integer: one beyond 64 bits is the text of them.
 func number(token jsontext.Token) (any, error) {
-	if i, err := strconv.Atoi(token.String()); err == nil {
+	text := token.String()
+	if i, err := strconv.Atoi(text); err == nil {
 		return i, nil
 	}
 	f, err := token.Float()
 	if err != nil {
 		return nil, errTooLarge
+	}
+	if !strings.ContainsAny(text, ".eE") {
+		return text, nil
 	}
 	return f, nil
 }

@@ -29,10 +29,14 @@ type Server struct {
 	Console        string         // address of the private door; "off" closes it
 	PublicURL      string         // what providers call us, for those that sign the URL
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TLS            *TLS           // of the public door; nil for none
 	MaxBody        int64          // bytes
 	MaxRunning     int            // runs at once, over all hooks
 	MaxQueued      int            // runs that wait for a place; beyond that, senders are asked to come again
 }
+
+// A TLS is where a certificate and its key lie, in PEM.
+type TLS struct{ Cert, Key string }
 
 // Keep says what of the past is kept.
 type Keep struct {

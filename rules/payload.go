@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,18 +26,33 @@ func (e *MalformedError) Error() string { return e.Reason }
 type content string
 
 const (
-	contentAuto content = ""     // by the Content-Type header
-	contentJSON content = "json" // whatever the header says
-	contentForm content = "form"
+	contentAuto      content = ""     // by the Content-Type header
+	contentJSON      content = "json" // whatever the header says
+	contentForm      content = "form"
+	contentXML       content = "xml"
+	contentText      content = "text"
+	contentMultipart content = "multipart"
 )
 
+// payload reads what a request carries: its body or, where a sender can only
+// call a URL, the query. Of a JSON object only what need asks for is there.
+func (h *Hook) payload(r *Request, need *fields) (any, error) {
+	if len(r.Body) == 0 && r.RawQuery != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return readForm([]byte(h.maskQuery(r.RawQuery)), "", everything)
+	}
+	return payloadOf(r, h.content, h.formField, need)
+}
+
 // payloadOf reads the body of a request: nil for an empty one, otherwise an
-// object as map[string]any or any other JSON value. Of an object only what need
-// asks for is there. formField names the form field that holds the JSON, for
+// object as map[string]any or any other JSON value. Of a JSON object only what
+// need asks for is there. formField names the form field that holds the JSON, for
 // providers that send payload={…}.
 func payloadOf(r *Request, kind content, formField string, need *fields) (any, error) {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, fmt.Errorf("%w: Content-Encoding %q is not read", ErrUnsupported, encoding)
+	}
+	if isBinaryEvent(r.Header) {
+		return readBinaryEvent(r, kind, need)
 	}
 	if len(r.Body) == 0 {
 		return nil, nil
@@ -48,8 +63,19 @@ func payloadOf(r *Request, kind content, formField string, need *fields) (any, e
 			return nil, err
 		}
 	}
-	if kind == contentForm {
+	return readBody(r, kind, formField, need)
+}
+
+func readBody(r *Request, kind content, formField string, need *fields) (any, error) {
+	switch kind {
+	case contentForm:
 		return readForm(r.Body, formField, need)
+	case contentXML:
+		return readXML(r.Body)
+	case contentText:
+		return readText(r.Body)
+	case contentMultipart:
+		return readMultipart(r.Header.Get("Content-Type"), r.Body)
 	}
 	return readJSON(r.Body, need)
 }
@@ -61,7 +87,7 @@ func contentOf(h http.Header) (content, error) {
 	if value == "" || value == "application/json" {
 		return contentJSON, nil
 	}
-	media, _, err := mime.ParseMediaType(value)
+	media, params, err := mime.ParseMediaType(value)
 	if err != nil {
 		return "", fmt.Errorf("%w: Content-Type %q cannot be read", ErrUnsupported, value)
 	}
@@ -70,51 +96,32 @@ func contentOf(h http.Header) (content, error) {
 		return contentJSON, nil
 	case media == "application/x-www-form-urlencoded":
 		return contentForm, nil
+	case media == "multipart/form-data":
+		return contentMultipart, nil
 	}
-	return "", fmt.Errorf("%w: %s; send application/json or application/x-www-form-urlencoded", ErrUnsupported, media)
+	// Of JSON and forms the charset is fixed; of these it is what the sender says.
+	if charset := params["charset"]; charset != "" && !slices.Contains(readable, strings.ToLower(charset)) {
+		return "", fmt.Errorf("%w: the charset %s is not read; send UTF-8", ErrUnsupported, charset)
+	}
+	switch {
+	case media == "application/xml" || media == "text/xml" || strings.HasSuffix(media, "+xml"):
+		return contentXML, nil
+	case media == "text/plain":
+		return contentText, nil
+	}
+	return "", fmt.Errorf("%w: %s; send application/json, application/x-www-form-urlencoded, multipart/form-data, application/xml or text/plain", ErrUnsupported, media)
 }
 
-// readForm makes an object of a form: a text for a field sent once, a list of
-// texts for one sent more often.
-func readForm(body []byte, jsonField string, need *fields) (any, error) {
-	if start := bytes.TrimSpace(trimMark(body)); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
-		return nil, &MalformedError{"the body is JSON, but Content-Type says form; send Content-Type: application/json"}
-	}
+// readable are the charsets whose texts are valid UTF-8 as they are.
+var readable = []string{"utf-8", "utf8", "us-ascii"}
+
+// readText is for senders that send just a message.
+func readText(body []byte) (any, error) {
+	body = trimMark(body)
 	if !utf8.Valid(body) {
-		return nil, &MalformedError{"the form is not valid UTF-8"}
+		return nil, &MalformedError{"the text is not valid UTF-8"}
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, &MalformedError{"the form cannot be read: " + err.Error()}
-	}
-	if jsonField != "" {
-		values := form[jsonField]
-		if len(values) != 1 {
-			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), jsonField)}
-		}
-		return readJSON([]byte(values[0]), need)
-	}
-	object := make(map[string]any, len(form))
-	for name, values := range form {
-		if object[name], err = formValue(name, values); err != nil {
-			return nil, err
-		}
-	}
-	return object, nil
-}
-
-func formValue(name string, values []string) (any, error) {
-	list := make([]any, len(values))
-	for i, value := range values {
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return nil, &MalformedError{"the form is not valid UTF-8"}
-		}
-		list[i] = value
-	}
-	if len(list) == 1 {
-		return list[0], nil
-	}
-	return list, nil
+	return string(body), nil
 }
 
 // byteOrderMark is what some senders put in front of UTF-8.

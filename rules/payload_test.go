@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // jsonCases: what is JSON and what is not, whether or not a rule asks for it.
@@ -22,7 +23,7 @@ var jsonCases = []struct {
 	{name: "byte order mark", body: "\ufeff{}", want: map[string]any{}},
 	{name: "escaped name", body: `{"\u0061\n":1}`, want: map[string]any{"a\n": 1}},
 	{name: "64 bits", body: `[9007199254740993,9223372036854775807,-9223372036854775808]`, want: []any{9007199254740993, 9223372036854775807, -9223372036854775808}},
-	{name: "more than 64 bits", body: `[9223372036854775808,1e2,1.0,-0.5]`, want: []any{9223372036854775808.0, 100.0, 1.0, -0.5}},
+	{name: "more than 64 bits", body: `[9223372036854775808,1e2,1.0,-0.5]`, want: []any{"9223372036854775808", 100.0, 1.0, -0.5}},
 	{name: "small exponent", body: `1e-999`, want: 0.0},
 
 	{name: "huge exponent", body: `{"a":1e999}`, fails: "too large"},
@@ -144,8 +145,11 @@ var payloadCases = []struct {
 	{name: "no JSON without a type", body: `a=1`, fails: "not JSON"},
 	{name: "empty", body: "", want: nil},
 	{name: "empty XML", contentType: "text/xml", body: "", want: nil},
-	{name: "XML", contentType: "application/xml", body: "<a/>", unsupported: true},
-	{name: "multipart", contentType: "multipart/form-data; boundary=x", body: "--x--", unsupported: true},
+	{name: "text", contentType: "text/plain; charset=utf-8", body: "down\n", want: "down\n"},
+	{name: "text that is none", contentType: "text/plain", body: "\xff", fails: "UTF-8"},
+	{name: "text in Latin-1", contentType: "text/plain; charset=iso-8859-1", body: "x", unsupported: true},
+	{name: "content text", contentType: jsonType, kind: contentText, body: "{", want: "{"},
+	{name: "an image", contentType: "image/png", body: "x", unsupported: true},
 	{name: "no type at all", contentType: "json/;;", body: "1", unsupported: true},
 	{name: "gzip", contentType: jsonType, encoding: "gzip", body: "\x1f\x8b", unsupported: true},
 	{name: "gzip of nothing", contentType: jsonType, encoding: "gzip", body: "", unsupported: true},
@@ -161,10 +165,169 @@ var payloadCases = []struct {
 	{name: "form with invalid UTF-8", contentType: formType, body: "a=\xff", fails: "UTF-8"},
 	{name: "form with escaped invalid UTF-8", contentType: formType, body: "a=%ff", fails: "UTF-8"},
 	{name: "form with an invalid name", contentType: formType, body: "%ff=a", fails: "UTF-8"},
+	{name: "form with brackets", contentType: formType, body: "type=subscribe&data[email]=a@b.c&data[merges][FNAME]=Ann&tags[]=x&l[]=1&l[]=2", want: map[string]any{
+		"type": "subscribe", "tags": []any{"x"}, "l": []any{"1", "2"},
+		"data": map[string]any{"email": "a@b.c", "merges": map[string]any{"FNAME": "Ann"}}}},
+	{name: "form with brackets that mean nothing", contentType: formType, body: "b[=2&c]=3&d[][x]=4&e[f]g=5", want: map[string]any{
+		"b[": "2", "c]": "3", "d[][x]": "4", "e[f]g": "5"}},
+	{name: "form that contradicts itself", contentType: formType, body: "a=1&a[b]=2", fails: `"a[b]" contradicts another that says what "a" is`},
+	{name: "form that says a list twice", contentType: formType, body: "a=1&a[]=2", fails: "contradicts"},
+	{name: "form with absurd depth", contentType: formType, body: "a" + strings.Repeat("[b]", maxDepth+1) + "=1", want: map[string]any{"a" + strings.Repeat("[b]", maxDepth+1): "1"}},
 	{name: "form of a provider", contentType: formType, field: "payload", body: "payload=%7B%22a%22%3A1%7D&x=1", want: map[string]any{"a": 1}},
 	{name: "form of a provider without it", contentType: formType, field: "payload", body: "a=1", fails: `0 fields "payload"`},
 	{name: "form of a provider with two", contentType: formType, field: "payload", body: "payload=1&payload=2", fails: `2 fields "payload"`},
 	{name: "form of a provider, no JSON", contentType: formType, field: "payload", body: "payload=x", fails: "not JSON"},
+}
+
+// xmlCases: what XML is read as, and what is none.
+var xmlCases = []struct {
+	name, body string
+	want       any
+	fails      string
+}{
+	{name: "text", body: `<?xml version="1.0" encoding="UTF-8"?><a> x </a>`, want: map[string]any{"a": "x"}},
+	{name: "elements", body: `<a><b>1</b><c/></a>`, want: map[string]any{"a": map[string]any{"b": "1", "c": ""}}},
+	{name: "repeated", body: `<a><b>1</b><b>2</b><b c="3"/></a>`, want: map[string]any{"a": map[string]any{"b": []any{"1", "2", map[string]any{"@c": "3"}}}}},
+	{name: "attributes and text", body: `<a id="1">x<b/>y</a>`, want: map[string]any{"a": map[string]any{"@id": "1", "#text": "xy", "b": ""}}},
+	{name: "namespaces", body: `<n:a xmlns:n="urn:x" xmlns="urn:y"><n:b n:c="1">2</n:b></n:a>`, want: map[string]any{"a": map[string]any{"b": map[string]any{"@c": "1", "#text": "2"}}}},
+	{name: "known entities and CDATA", body: "\ufeff<a>&lt;&#65;<![CDATA[<b>]]></a>", want: map[string]any{"a": "<A<b>"}},
+	{name: "comments", body: `<!-- x --><a><!-- y -->1</a><!-- z -->`, want: map[string]any{"a": "1"}},
+
+	{name: "entity", body: `<a>&b;</a>`, fails: "invalid character entity"},
+	{name: "entity bomb", body: `<!DOCTYPE l [<!ENTITY a "ha">]><l>&a;</l>`, fails: "a document type"},
+	{name: "external entity", body: `<!DOCTYPE l SYSTEM "file:///etc/passwd"><l/>`, fails: "a document type"},
+	{name: "directive within", body: `<l><!ENTITY a "b"></l>`, fails: "a document type"},
+	{name: "nothing", body: ` <!-- x --> `, fails: "no element"},
+	{name: "half", body: `<a><b>`, fails: "not XML"},
+	{name: "wrong end", body: `<a></b>`, fails: "not XML"},
+	{name: "two roots", body: `<a/><b/>`, fails: "something follows"},
+	{name: "text behind", body: `<a/>x`, fails: "outside of the root"},
+	{name: "attribute twice", body: `<a b="1" b="2"/>`, fails: "twice"},
+	{name: "invalid UTF-8", body: "<a>\xff</a>", fails: "UTF-8"},
+	{name: "another charset", body: `<?xml version="1.0" encoding="iso-8859-1"?><a/>`, fails: "iso-8859-1"},
+	{name: "as deep as may be", body: strings.Repeat("<a>", maxDepth) + strings.Repeat("</a>", maxDepth), want: deepElement(maxDepth)},
+	{name: "too deep", body: strings.Repeat("<a>", maxDepth+1) + strings.Repeat("</a>", maxDepth+1), fails: "nested more than"},
+	{name: "JSON", body: `{}`, fails: "outside of the root"},
+}
+
+func deepElement(depth int) any {
+	value := any("")
+	for range depth {
+		value = map[string]any{"a": value}
+	}
+	return value
+}
+
+func TestReadXML(t *testing.T) {
+	for _, c := range xmlCases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := readXML([]byte(c.body))
+			checkMalformed(t, err, c.fails)
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got %#v, want %#v", got, c.want)
+			}
+		})
+	}
+}
+
+const multipartType = "multipart/form-data; boundary=xyz"
+
+// aForm is a multipart body as browsers and curl write it.
+const aForm = "--xyz\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nreport\r\n" +
+	"--xyz\r\nContent-Disposition: form-data; name=\"meta[size]\"\r\n\r\n3\r\n" +
+	"--xyz\r\nContent-Disposition: form-data; name=\"doc\"; filename=\"../../etc/pass\"\r\nContent-Type: text/csv\r\n\r\na\xff\r\n\r\n" +
+	"--xyz--\r\n"
+
+func TestMultipart(t *testing.T) {
+	got, err := readMultipart(multipartType, []byte(aForm))
+	want := map[string]any{
+		"title": "report", "meta": map[string]any{"size": "3"},
+		"doc": map[string]any{"filename": "pass", "content_type": "text/csv", "size": 4},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v, %v", got, err)
+	}
+	var files []File
+	for f, err := range Files(multipartType, []byte(aForm)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	if !reflect.DeepEqual(files, []File{{Field: "doc", Name: "pass", Type: "text/csv", Data: []byte("a\xff\r\n")}}) {
+		t.Errorf("files are %q", files)
+	}
+}
+
+func TestBadMultipart(t *testing.T) {
+	part := func(disposition, data string) string {
+		return "--xyz\r\nContent-Disposition: " + disposition + "\r\n\r\n" + data + "\r\n"
+	}
+	for _, c := range []struct{ name, contentType, body, fails string }{
+		{"no boundary", "multipart/form-data", aForm, "names no boundary"},
+		{"another boundary", "multipart/form-data; boundary=abc", aForm, "cannot be read"},
+		{"cut off", multipartType, aForm[:len(aForm)-12], "cannot be read"},
+		{"no name", multipartType, part("form-data", "x") + "--xyz--", "has no name"},
+		{"invalid text", multipartType, part(`form-data; name="a"`, "\xff") + "--xyz--", "not valid UTF-8"},
+		{"contradiction", multipartType, part(`form-data; name="a"`, "1") + part(`form-data; name="a[b]"`, "1") + "--xyz--", "contradicts"},
+		{"too many", multipartType, strings.Repeat(part(`form-data; name="a"`, "1"), maxFormParts+1) + "--xyz--", "more than 1000 parts"},
+	} {
+		_, err := readMultipart(c.contentType, []byte(c.body))
+		t.Run(c.name, func(t *testing.T) { checkMalformed(t, err, c.fails) })
+	}
+}
+
+// Both modes of a CloudEvent read the same, and name event and id.
+func TestCloudEvents(t *testing.T) {
+	hook := oneHook(t, `
+hooks:
+  /events:
+    verify: none
+    rules: [{name: a, when: 'type == "com.example.down" && data.host == "web-1"', run: [echo, "{{ id }} {{ request.event }} {{ request.id }} {{ subject }}"]}]
+`)
+	binary := http.Header{"Content-Type": {jsonType}, "Ce-Specversion": {"1.0"}, "Ce-Type": {"com.example.down"}, "Ce-Id": {"a-1"}, "Ce-Source": {"/x"}, "Ce-Subject": {"caf%C3%A9"}}
+	for _, r := range []*Request{
+		{Method: "POST", Header: binary, Body: []byte(`{"host":"web-1"}`)},
+		{Method: "POST", Header: http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}},
+			Body: []byte(`{"specversion":"1.0","type":"com.example.down","id":"a-1","source":"/x","subject":"café","data":{"host":"web-1"}}`)},
+	} {
+		if err := hook.Verify(r, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		decisions, actions, err := hook.Evaluate(r)
+		if err != nil || len(actions) != 1 {
+			t.Fatalf("%+v, %v", decisions, err)
+		}
+		if got := actions[0].Command.Argv[1].String(); got != "a-1 com.example.down a-1 café" {
+			t.Errorf("%q", got)
+		}
+	}
+	bytes := &Request{Method: "POST", Header: http.Header{"Content-Type": {"image/png"}, "Ce-Specversion": {"1.0"}}, Body: []byte{0xff}}
+	if got, err := payloadOf(bytes, contentAuto, "", everything); err != nil || got.(map[string]any)["data_base64"] != "/w==" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// A sender that can only call a URL says it in the query; what proves it is not
+// part of that.
+func TestQueryPayload(t *testing.T) {
+	t.Setenv("TOKEN", secretValue)
+	hook := oneHook(t, `
+hooks:
+  /ping:
+    methods: [GET, POST]
+    verify: {token: {query: key, secret: "${env:TOKEN}"}}
+    rules: [{name: a, when: state == "down", run: [echo, "{{ payload }}"]}]
+`)
+	r := &Request{Method: "GET", RawQuery: "state=down&key=" + secretValue, Header: http.Header{}}
+	_, actions, err := hook.Evaluate(r)
+	if err != nil || len(actions) != 1 || actions[0].Command.Argv[1].String() != `{"key":"<secret>","state":"down"}` {
+		t.Errorf("%+v, %v", actions, err)
+	}
+	r.Method = "POST"
+	if _, actions, err := hook.Evaluate(r); err != nil || len(actions) != 0 {
+		t.Errorf("a POST without a body: %+v, %v", actions, err)
+	}
 }
 
 func TestPayload(t *testing.T) {

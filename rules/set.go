@@ -75,6 +75,7 @@ type Action struct {
 // IsUnavailable says so of the error.
 func (h *Hook) Verify(r *Request, now time.Time) error {
 	if h.verifier == nil {
+		identifyEvent(r)
 		return nil
 	}
 	vr := h.evidence(r, now)
@@ -82,6 +83,7 @@ func (h *Hook) Verify(r *Request, now time.Time) error {
 		return err
 	}
 	r.Event, r.ID = h.verifier.Identify(vr)
+	identifyEvent(r)
 	return nil
 }
 
@@ -109,7 +111,7 @@ func (h *Hook) url(r *Request) string {
 // for each rule that was asked, and one action for each that fired. The error is
 // ErrUnsupported or a *MalformedError if the body cannot be read.
 func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
-	payload, err := payloadOf(r, h.content, h.formField, h.need)
+	payload, err := h.payload(r, h.need)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,7 +145,7 @@ func (h *Hook) Command(name string, r *Request) (*Command, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("the hook %s has no rule %q any more: %w", h.Path, name, fs.ErrNotExist)
 	}
-	payload, err := payloadOf(r, h.content, h.formField, h.need)
+	payload, err := h.payload(r, h.need)
 	if err != nil {
 		return nil, err
 	}

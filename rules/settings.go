@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 	"time"
 )
 
@@ -53,10 +55,29 @@ func (c *compiler) serverSettings() []setting {
 		{"console", doors.to(&s.Console), "the private door: health; `off` closes it", "`127.0.0.1:9001`"},
 		{"public_url", form{func(n node) { c.urlUnread = n.unreadIn(func() { s.PublicURL = n.url() }) }, urls.schema}, "what senders call, for schemes that sign the URL; never guessed from the Host header", ""},
 		{"trusted_proxies", networks.to(&s.TrustedProxies), "addresses and networks whose X-Forwarded-For is believed", "none"},
+		{"tls", tlses.to(&s.TLS), "the public door speaks HTTPS, with a certificate and its key in PEM; read again when they change", "HTTP"},
 		{"max_body", sizes.to(&s.MaxBody), "of a request, in bytes; beyond that, senders are answered 413", "`25MiB`"},
 		{"max_running", counts.to(&s.MaxRunning), "runs at once, over all hooks", "`32`"},
 		{"max_queued", counts.to(&s.MaxQueued), "runs that wait for a place; beyond that, senders are answered 503", "`10000`"},
 	}
+}
+
+var tlses = kind[*TLS]{readTLS, func() *schema { return mappingOf(tlsSettings(&TLS{})...) }}
+
+func tlsSettings(t *TLS) []setting {
+	return []setting{
+		{"cert", folders.to(&t.Cert), "the certificate's file, with those that lead to it", mustBe},
+		{"key", folders.to(&t.Key), "the key's file", mustBe},
+	}
+}
+
+func readTLS(n node) *TLS {
+	t := &TLS{}
+	n.mapping(tlsSettings(t)...)
+	if n.Kind == yaml.MappingNode && (t.Cert == "" || t.Key == "") {
+		n.problem("needs both files, as in {cert: cert.pem, key: key.pem}")
+	}
+	return t
 }
 
 func (c *compiler) keepSettings() []setting {
@@ -68,7 +89,7 @@ func (c *compiler) keepSettings() []setting {
 	}
 }
 
-// folder reads a path; a relative one starts beside the file.
+// folder reads a path, of a file too; a relative one starts beside the file.
 func (n node) folder() string {
 	path := n.plain()
 	if path == "" || filepath.IsAbs(path) {

@@ -64,7 +64,12 @@ func (h *Hook) SetEvent(r *Request, event string) error {
 func (h *Hook) Try(r *Request, now time.Time, complete bool) *Trial {
 	t := &Trial{}
 	h.tryProof(t, r, now, complete)
-	decisions, actions, err := h.Evaluate(r)
+	var decisions []Decision
+	var actions []Action
+	err := h.Unpack(r, nil)
+	if err == nil {
+		decisions, actions, err = h.Evaluate(r)
+	}
 	if err == nil {
 		t.Actions = actions
 		t.Decisions, err = h.explain(r, decisions)
@@ -83,10 +88,12 @@ func (h *Hook) Try(r *Request, now time.Time, complete bool) *Trial {
 func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 	if h.verifier == nil {
 		t.judged(true, "verify: none lets everyone in")
+		identifyEvent(r)
 		return
 	}
 	vr := h.evidence(r, now)
 	r.Event, r.ID = h.verifier.Identify(vr)
+	identifyEvent(r)
 	switch {
 	case h.unread != nil:
 		t.Proof = "not checked: " + strings.ReplaceAll(h.unread.Error(), "\n", "; ")

@@ -32,6 +32,7 @@ var valueCases = []struct {
 	// How results are spelt.
 	{value: "{{ n }}", payload: `{"n":9007199254740993}`, want: "9007199254740993"},
 	{value: "{{ n }}", payload: `{"n":-9223372036854775808}`, want: "-9223372036854775808"},
+	{value: "{{ n }}", payload: `{"n":123456789012345678901234567890}`, want: "123456789012345678901234567890"},
 	{value: "{{ n }}", payload: `{"n":1e21}`, want: "1000000000000000000000"},
 	{value: "{{ n }}", payload: `{"n":0.1}`, want: "0.1"},
 	{value: "{{ b }}", payload: `{"b":false}`, want: "false"},

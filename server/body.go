@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
 // An unreadError is why a body was not read to its end.
@@ -51,6 +53,20 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *reserva
 	return nil, &unreadError{http.StatusBadRequest, "the body could not be read", fmt.Errorf("read the body: %w", err)}
 }
 
+// unpack replaces a compressed body by what it holds, in room of its own.
+func unpack(hook *rules.Hook, req *rules.Request, room *reservation) error {
+	larger := &reservation{budget: room.budget, limit: room.limit}
+	if err := hook.Unpack(req, larger.grow); err != nil {
+		larger.release()
+		return err
+	}
+	if larger.held > 0 {
+		room.release()
+		*room = *larger
+	}
+	return nil
+}
+
 // believed is how much memory an announced length alone is given, and a body
 // without one to begin with.
 const believed = 64 << 10
@@ -64,27 +80,29 @@ func readSized(r io.Reader, length int64, room *reservation) ([]byte, error) {
 		size = min(length, believed)
 	}
 	body := make([]byte, size)
-	for have := 0; ; {
-		n, err := io.ReadFull(r, body[have:])
+	for have := 0; int64(have) != length; {
+		if have == len(body) {
+			size = 2 * int64(have)
+			if length >= 0 {
+				size = min(length, size)
+			}
+			if !room.grow(size) {
+				return nil, errNoRoom
+			}
+			larger := make([]byte, size)
+			copy(larger, body)
+			body = larger
+		}
+		n, err := r.Read(body[have:])
 		have += n
-		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		switch {
-		case err == nil && int64(have) == length, ended && length < 0:
+		case errors.Is(err, io.EOF) && length < 0:
 			return body[:have], nil
-		case err != nil:
+		case err != nil && int64(have) != length:
 			return body[:have], err
 		}
-		size = 2 * int64(have)
-		if length >= 0 {
-			size = min(length, size)
-		}
-		if !room.grow(size) {
-			return nil, errNoRoom
-		}
-		larger := make([]byte, size)
-		copy(larger, body)
-		body = larger
 	}
+	return body, nil
 }
 
 // allBodies is how much memory the large bodies of all requests may take at

@@ -154,6 +154,9 @@ func (in *Intake) replay(stored *rules.Delivery, body []byte) (reply, error) {
 		}
 	}
 	req.ReceivedAt = now
+	if err := hook.Unpack(req, nil); err != nil {
+		return reply{}, err
+	}
 	d := delivery(hook, req, now)
 	d.ReplayOf = stored.ID
 	return in.admit(hook, req, d, func() int64 { return 0 })

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -140,6 +141,9 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
+// Speak makes the door speak TLS. To be called before Serve.
+func (d *Door) Speak(config *tls.Config) { d.server.TLSConfig = config }
+
 // Address is where the door listens, with the port that was really taken.
 func (d *Door) Address() string {
 	if d.listener.Addr().Network() == "unix" {
@@ -150,7 +154,11 @@ func (d *Door) Address() string {
 
 // Serve answers until Close is called. An error means that it cannot go on.
 func (d *Door) Serve() error {
-	if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := d.server.Serve
+	if d.server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return d.server.ServeTLS(l, "", "") }
+	}
+	if err := serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the %s door at %s: %w", d.name, d.Address(), err)
 	}
 	return nil

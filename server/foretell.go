@@ -31,6 +31,10 @@ func Foretell(c *rules.Config, h *rules.Hook, r *rules.Request, t *rules.Trial) 
 		f := foretold(http.StatusMethodNotAllowed, failure{"method not allowed"})
 		f.Refused = fmt.Sprintf("the hook takes %s, not %s (methods)", strings.Join(h.Methods, ", "), r.Method)
 		return f
+	case r.RemoteIP.IsValid() && !h.Allows(r.RemoteIP):
+		f := foretold(http.StatusForbidden, failure{"forbidden"})
+		f.Refused = errNotAllowed.Error()
+		return f
 	case int64(len(r.Body)) > c.Server.MaxBody:
 		f := foretold(http.StatusRequestEntityTooLarge, failure{"too large"})
 		f.Refused = fmt.Sprintf("the body is too large: %d bytes, %d allowed (server.max_body)", len(r.Body), c.Server.MaxBody)

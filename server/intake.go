@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
+	"golang.org/x/time/rate"
 
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
@@ -83,8 +86,9 @@ const anyMethod = "*"
 func (in *Intake) Use(c *rules.Config) {
 	h := &hooks{all: c.Set.Hooks(), router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: c.Server.TrustedProxies}
 	for _, hook := range c.Set.Hooks() {
+		limiter := newLimiter(hook.RateLimit)
 		h.router.Handle(anyMethod, hook.Path, func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-			in.serve(w, r, h, hook, params)
+			in.serve(w, r, h, hook, limiter, params)
 		})
 	}
 	in.hooks.Store(h)
@@ -143,7 +147,7 @@ func isPlain(u *url.URL) bool {
 }
 
 // serve is the straight line of a request.
-func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, params httprouter.Params) {
+func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *rules.Hook, limiter *rate.Limiter, params httprouter.Params) {
 	if !hook.Takes(r.Method) {
 		in.notAllowed(w, r, hook)
 		return
@@ -158,6 +162,10 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	}
 	received := time.Now()
 	req.ReceivedAt = received
+	if !hook.Allows(req.RemoteIP) {
+		in.reject(w, hook, req, received, errNotAllowed)
+		return
+	}
 	var err error
 	room := &reservation{budget: &in.bodies, limit: max(allBodies, h.maxBody)}
 	defer room.release()
@@ -174,6 +182,16 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	}
 	if err := hook.Verify(req, received); err != nil {
 		in.reject(w, hook, req, received, unproven{err})
+		return
+	}
+	if wait := tooMany(limiter, received); wait > 0 {
+		in.warn("event refused, because the hook has too many", "hook", hook.Path, "event", cut(req.Event), "setting", "rate_limit")
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		answerError(w, http.StatusTooManyRequests, "too many requests")
+		return
+	}
+	if err := unpack(hook, req, room); err != nil {
+		in.reject(w, hook, req, received, err)
 		return
 	}
 	d := delivery(hook, req, received)

@@ -6,12 +6,17 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/hooktender/hooktender/rules"
 )
 
 // unproven is why a sender is not believed. Whatever went wrong while it was to
 // prove itself, it learns no more than that it did not.
 type unproven struct{ error }
+
+// errNotAllowed is why a sender is not listened to at all.
+var errNotAllowed = errors.New("the sender's address is not among allow_ips")
 
 // reject records a request that was not let in, and tells the sender no more
 // than it may know.
@@ -43,8 +48,17 @@ func rejection(cause error) (status int, msg string) {
 		}
 		return http.StatusUnauthorized, "unauthorized"
 	}
+	if errors.Is(cause, errNotAllowed) {
+		return http.StatusForbidden, "forbidden"
+	}
 	if unread, ok := errors.AsType[*unreadError](cause); ok {
 		return unread.status, unread.msg
+	}
+	if errors.Is(cause, rules.ErrTooLarge) {
+		return http.StatusRequestEntityTooLarge, "too large"
+	}
+	if errors.Is(cause, rules.ErrNoRoom) {
+		return errNoRoom.status, errNoRoom.msg
 	}
 	if errors.Is(cause, rules.ErrUnsupported) {
 		return http.StatusUnsupportedMediaType, cause.Error()
@@ -75,6 +89,27 @@ func cut(s string) string {
 		return s[:enough] + "…"
 	}
 	return s
+}
+
+// newLimiter makes what counts a hook's events; nil where there is no limit.
+func newLimiter(r rules.Rate) *rate.Limiter {
+	if r.Count == 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Every(r.Per/time.Duration(r.Count)), r.Count)
+}
+
+// tooMany takes one event into account, and tells when the sender may come again
+// if that is one too many.
+func tooMany(l *rate.Limiter, now time.Time) (wait time.Duration) {
+	if l == nil {
+		return 0
+	}
+	event := l.ReserveN(now, 1)
+	if wait = event.DelayFrom(now); wait > 0 {
+		event.CancelAt(now)
+	}
+	return wait
 }
 
 // logAtMost is how many warnings a second go into the log.

@@ -73,6 +73,7 @@ func needRestart(began, now *rules.Config) []string {
 	for name, same := range map[string]bool{
 		"server.listen":  began.Server.Listen == now.Server.Listen,
 		"server.console": began.Server.Console == now.Server.Console,
+		"server.tls":     sameTLS(began.Server.TLS, now.Server.TLS),
 		"state":          began.State == now.State,
 	} {
 		if !same {
@@ -81,6 +82,13 @@ func needRestart(began, now *rules.Config) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func sameTLS(a, b *rules.TLS) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 // look is how often watch looks at the files. A change counts when the files

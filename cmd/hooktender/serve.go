@@ -263,6 +263,17 @@ func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, 
 		}
 		doors = append(doors, d)
 	}
+	if c.Server.TLS == nil {
+		return doors, nil
+	}
+	config, err := server.TLS(c.Server.TLS.Cert, c.Server.TLS.Key, log)
+	if err != nil {
+		for _, open := range doors {
+			open.Close(context.Background())
+		}
+		return nil, err
+	}
+	doors[0].Speak(config)
 	return doors, nil
 }
 

@@ -1,0 +1,97 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// readForm makes an object of a form: a text for a field sent once, a list of
+// texts for one sent more often. Names with brackets, as data[email] and
+// items[], are read as the objects and lists that they spell. jsonField names a
+// field that holds the whole payload as JSON.
+func readForm(body []byte, jsonField string, need *fields) (any, error) {
+	if start := bytes.TrimSpace(trimMark(body)); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
+		return nil, &MalformedError{"the body is JSON, but Content-Type says form; send Content-Type: application/json"}
+	}
+	if !utf8.Valid(body) {
+		return nil, &MalformedError{"the form is not valid UTF-8"}
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, &MalformedError{"the form cannot be read: " + err.Error()}
+	}
+	if jsonField != "" {
+		values := form[jsonField]
+		if len(values) != 1 {
+			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), jsonField)}
+		}
+		return readJSON([]byte(values[0]), need)
+	}
+	object := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		list := make([]any, len(form[name]))
+		for i, value := range form[name] {
+			if !utf8.ValidString(name) || !utf8.ValidString(value) {
+				return nil, &MalformedError{"the form is not valid UTF-8"}
+			}
+			list[i] = value
+		}
+		if err := setField(object, name, list); err != nil {
+			return nil, err
+		}
+	}
+	return object, nil
+}
+
+// setField puts the values of a form field where its name says.
+func setField(object map[string]any, name string, values []any) error {
+	path, isList := fieldPath(name)
+	for i, step := range path[:len(path)-1] {
+		next, there := object[step]
+		if !there {
+			next = map[string]any{}
+			object[step] = next
+		}
+		below, ok := next.(map[string]any)
+		if !ok {
+			return contradiction(name, path[:i+1])
+		}
+		object = below
+	}
+	last := path[len(path)-1]
+	if _, there := object[last]; there {
+		return contradiction(name, path)
+	}
+	if len(values) == 1 && !isList {
+		object[last] = values[0]
+	} else {
+		object[last] = values
+	}
+	return nil
+}
+
+func contradiction(name string, path []string) error {
+	return &MalformedError{fmt.Sprintf("the form's field %q contradicts another that says what %q is", name, strings.Join(path, "."))}
+}
+
+// fieldPath reads the name of a form field: data[merges][FNAME] is a path, and []
+// at the end makes a list. A name that is not spelt like that is itself.
+func fieldPath(name string) (path []string, isList bool) {
+	open := strings.IndexByte(name, '[')
+	if open <= 0 || !strings.HasSuffix(name, "]") {
+		return []string{name}, false
+	}
+	steps := strings.Split(name[open+1:len(name)-1], "][")
+	if steps[len(steps)-1] == "" {
+		isList, steps = true, steps[:len(steps)-1]
+	}
+	if len(steps) > maxDepth || slices.ContainsFunc(steps, func(step string) bool { return step == "" || strings.ContainsAny(step, "[]") }) {
+		return []string{name}, false
+	}
+	return append([]string{name[:open]}, steps...), isList
+}

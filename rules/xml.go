@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Names in what is made of XML that no element can have.
+const (
+	attributeMark = "@"     // in front of an attribute's name
+	textName      = "#text" // what an element with attributes or elements says itself
+)
+
+// readXML makes of <a id="1"><b>x</b><b>y</b></a> what JSON would call
+// {"a": {"@id": "1", "b": ["x", "y"]}}: an element without attributes and
+// elements is its text, repeated ones are a list. Names are without their
+// namespace. Document types, and so entities of their own, are refused.
+func readXML(body []byte) (any, error) {
+	decoder := xml.NewDecoder(bytes.NewReader(trimMark(body)))
+	decoder.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
+		return nil, fmt.Errorf("the charset %s is not read; send UTF-8", charset)
+	}
+	r := &xmlReader{decoder: decoder}
+	root := map[string]any{}
+	for {
+		token, err := decoder.Token()
+		switch t := token.(type) {
+		case xml.StartElement:
+			if len(root) > 0 {
+				return nil, &MalformedError{"not XML: something follows the root element"}
+			}
+			value, err := r.element(t, 1)
+			if err != nil {
+				return nil, malformedXML(err)
+			}
+			root[t.Name.Local] = value
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				return nil, &MalformedError{"not XML: text outside of the root element"}
+			}
+		case xml.Directive:
+			return nil, malformedXML(errDirective)
+		}
+		switch {
+		case errors.Is(err, io.EOF) && len(root) > 0:
+			return root, nil
+		case errors.Is(err, io.EOF):
+			return nil, &MalformedError{"not XML: there is no element"}
+		case err != nil:
+			return nil, malformedXML(err)
+		}
+	}
+}
+
+var errDirective = errors.New("a document type or entities of its own are not read")
+
+func malformedXML(err error) error {
+	var malformed *MalformedError
+	if errors.As(err, &malformed) {
+		return malformed
+	}
+	return &MalformedError{"not XML: " + strings.TrimPrefix(err.Error(), "XML syntax error ")}
+}
+
+type xmlReader struct{ decoder *xml.Decoder }
+
+// element reads what stands between an element's tags.
+func (r *xmlReader) element(start xml.StartElement, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, &MalformedError{fmt.Sprintf("not XML: nested more than %d deep", maxDepth)}
+	}
+	object := map[string]any{}
+	for _, a := range start.Attr {
+		if isNamespace(a.Name) {
+			continue
+		}
+		name := attributeMark + a.Name.Local
+		if _, twice := object[name]; twice {
+			return nil, &MalformedError{fmt.Sprintf("not XML: the attribute %s stands in <%s> twice", a.Name.Local, start.Name.Local)}
+		}
+		object[name] = a.Value
+	}
+	var text strings.Builder
+	for {
+		token, err := r.decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return nil, &MalformedError{"not XML: it ends too early"}
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			value, err := r.element(t, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			addElement(object, t.Name.Local, value)
+		case xml.CharData:
+			text.Write(t)
+		case xml.Directive:
+			return nil, errDirective
+		case xml.EndElement:
+			return elementValue(object, strings.TrimSpace(text.String())), nil
+		}
+	}
+}
+
+func isNamespace(name xml.Name) bool { return name.Space == "xmlns" || name.Local == "xmlns" }
+
+// addElement makes a list of elements that have the same name.
+func addElement(object map[string]any, name string, value any) {
+	switch before := object[name].(type) {
+	case nil:
+		object[name] = value
+	case []any: // no element is a list by itself
+		object[name] = append(before, value)
+	default:
+		object[name] = []any{before, value}
+	}
+}
+
+func elementValue(object map[string]any, text string) any {
+	switch {
+	case len(object) == 0:
+		return text
+	case text != "":
+		object[textName] = text
+	}
+	return object
+}

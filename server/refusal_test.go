@@ -1,0 +1,35 @@
+package server
+
+import (
+	"strconv"
+	"testing"
+)
+
+// A hook's events beyond its rate are refused with the time to come again; those
+// that are not genuine take nothing away from it.
+func TestRateLimit(t *testing.T) {
+	d := openPublic(t, `
+hooks:
+  /limited:
+    verify: {github: `+theSecret+`}
+    rate_limit: 2/h
+    rules: [{name: always, run: "true"}]
+`)
+	post := func(signature string) answered {
+		return d.send(t, d.request(t, "POST", "/limited", mainPush, "X-Hub-Signature-256", signature))
+	}
+	for range 5 {
+		if a := post(githubSignature("wrong", mainPush)); a.status != 401 {
+			t.Errorf("a wrong one: %+v", a)
+		}
+	}
+	for range 2 {
+		if a := post(githubSignature(theSecret, mainPush)); a.status != 202 {
+			t.Errorf("within the rate: %+v", a)
+		}
+	}
+	a := post(githubSignature(theSecret, mainPush))
+	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); a.status != 429 || a.body != `{"error":"too many requests"}` || err != nil || wait < 1700 || wait > 1800 {
+		t.Errorf("beyond it: %+v", a)
+	}
+}
