@@ -59,28 +59,33 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return top.compile(path)
+}
+
+// compile makes a Config of what the files say.
+func (t *topLevel) compile(path string) (*Config, error) {
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
-	top.single("server", c.readServer)
-	top.single("state", func(n node) { c.state = n.folder() })
-	top.single("keep", c.readKeep)
+	t.single("server", c.readServer)
+	t.single("state", func(n node) { c.state = n.folder() })
+	t.single("keep", c.readKeep)
 	// Defaults count for the hooks of every file, so they are read first.
-	top.single("defaults", func(n node) { n.mapping(c.defaults.settings()...) })
-	for _, n := range top.settings["hooks"] {
+	t.single("defaults", func(n node) { n.mapping(c.defaults.settings()...) })
+	for _, n := range t.settings["hooks"] {
 		c.readHooks(n)
 	}
-	if len(c.hooks) == 0 && len(top.d.problems) == 0 {
-		top.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
+	if len(c.hooks) == 0 && len(t.d.problems) == 0 {
+		t.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
 	}
-	if len(top.d.problems) > 0 {
-		top.d.problems.sort()
-		return &Config{Files: top.files()}, top.d.problems
+	if len(t.d.problems) > 0 {
+		t.d.problems.sort()
+		return &Config{Files: t.files()}, t.d.problems
 	}
 	return &Config{
 		Server: c.server,
 		State:  stateFolder(c.state),
 		Keep:   c.keep,
-		Set:    newSet(c.hooks, top.d.secrets, top.d.literals),
-		Files:  top.files(),
+		Set:    newSet(c.hooks, t.d.secrets, t.d.literals),
+		Files:  t.files(),
 	}, nil
 }
 
@@ -192,7 +197,7 @@ func (t *topLevel) single(name string, read func(node)) {
 func (t *topLevel) files() []string {
 	var files []string
 	for _, s := range t.sources {
-		files = append(files, filepath.Join(s.folder(), filepath.Base(s.path)))
+		files = append(files, s.absolute())
 	}
 	for ref := range t.d.asked {
 		if path := ref.path(); path != "" {

@@ -15,14 +15,20 @@ type Problem struct {
 	Col   int    `json:"column"` // from 1
 	Where string `json:"where"`  // `hook "/deploy", rule "redeploy": when`
 	What  string `json:"what"`   // what is wrong, and what to write instead
+
+	Severity Severity `json:"severity"`
 }
 
-// Error shows the problem as file:line:col: where: what.
+// Error shows the problem as file:line:col: where: what. A warning says in front
+// of where that it is one, as compilers do.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
 	if p.Line > 0 {
 		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Col)
+	}
+	if p.Severity == Warning {
+		b.WriteString(": warning")
 	}
 	if p.Where != "" {
 		b.WriteString(": " + p.Where)
@@ -64,16 +70,23 @@ func didYouMean(name string, known []string) string {
 	if ours := synonyms[name]; slices.Contains(known, ours) {
 		return fmt.Sprintf("; did you mean %q?", ours)
 	}
-	best, distance := "", (len(name)+2)/3+1
-	for _, k := range known {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
+	best := nearest(name, known, (len(name)+2)/3)
 	if best == "" {
 		return "; known are " + strings.Join(known, ", ")
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// nearest is the known name that differs least from a misspelt one, by so many
+// letters at most; "" if there is none.
+func nearest(name string, known []string, atMost int) string {
+	best, distance := "", atMost+1
+	for _, k := range slices.Sorted(slices.Values(known)) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
 }
 
 // editDistance is the Levenshtein distance, one row at a time.
