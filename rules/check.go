@@ -31,6 +31,6 @@ func Check(path string, samples []Sample) (*Report, error) {
 	}
 	l := &linter{known: known, report: report, keep: defaultKeep()}
 	l.read(top)
-	report.Problems.sort()
+	report.Problems.Sort()
 	return report, nil
 }

@@ -14,6 +14,10 @@
 // (expression.go; rewrite.go says what a field's name means in it) and fills in
 // the values of those that fire (value.go).
 //
+// [Check] looks at a file in a third way: lint*.go read the expressions as they
+// were written, with shapes of recorded payloads (sample.go) in place of values,
+// for what can be loaded and is hardly meant.
+//
 // Every doubt means "does not fire": a condition that cannot be evaluated is
 // recorded with its error and the rule is left alone.
 //

@@ -77,7 +77,7 @@ func (t *topLevel) compile(path string) (*Config, error) {
 		t.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
 	}
 	if len(t.d.problems) > 0 {
-		t.d.problems.sort()
+		t.d.problems.Sort()
 		return &Config{Files: t.files()}, t.d.problems
 	}
 	return &Config{

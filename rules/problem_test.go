@@ -77,7 +77,7 @@ func TestProblemsAreSorted(t *testing.T) {
 		t.Fatalf("got %v, want all problems at once", err)
 	}
 	sorted := slices.Clone(problems)
-	sorted.sort()
+	sorted.Sort()
 	if !slices.Equal(problems, sorted) {
 		t.Errorf("not in order of their places:\n%v", problems)
 	}
