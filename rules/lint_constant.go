@@ -153,6 +153,14 @@ func conjunctsOf(n ast.Node) []string {
 
 // constant is the value of a part that holds no field, if it is such a part.
 func constant(n ast.Node) (any, bool) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.IntegerNode:
+		return n.Value, true
+	case *ast.BoolNode:
+		return n.Value, true
+	}
 	closed := true
 	ast.Find(n, func(part ast.Node) bool {
 		switch part := part.(type) {

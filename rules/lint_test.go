@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -271,4 +272,68 @@ func FuzzLint(f *testing.F) {
 			}
 		}
 	})
+}
+
+// No field of a recorded delivery is warned of, compared with the very value that
+// it has there.
+func TestNoFalseAlarm(t *testing.T) {
+	samples := githubSamples(t)
+	known, err := learn(samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, s := range samples {
+		payload, err := readJSON(s.Payload, everything)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var conditions []string
+		var walk func(path string, value any)
+		walk = func(path string, value any) {
+			switch v := value.(type) {
+			case map[string]any:
+				for name, below := range v {
+					if strings.Contains(name, "/") || strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+						name = fmt.Sprintf("[%q]", name)
+					} else {
+						name = strings.TrimPrefix("."+name, map[bool]string{true: "."}[path == ""])
+					}
+					walk(path+name, below)
+				}
+			case []any:
+				for i, below := range v {
+					walk(fmt.Sprintf("%s[%d]", path, i), below)
+				}
+			default:
+				text, err := json.Marshal(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v == nil {
+					text = []byte("nil")
+				}
+				conditions = append(conditions, path+" == "+string(text), string(text)+" != "+path)
+			}
+		}
+		walk("", payload)
+		l := &linter{known: known, report: &Report{}}
+		for _, c := range conditions {
+			for _, when := range []string{c, fmt.Sprintf("request.event == %q && %s", s.Event, c)} {
+				n := node{Node: &yaml.Node{Kind: yaml.ScalarNode, Line: 1, Column: 1, Value: when}, file: &source{path: "f", lines: []string{when}}}
+				text := l.text(n, "", when)
+				if text == nil {
+					t.Fatal(when)
+				}
+				l.condition(&scope{provider: known["github"]}, text)
+				asked++
+			}
+		}
+		if len(l.report.Problems) > 0 {
+			t.Errorf("%s: %v", s.Event, l.report.Problems)
+		}
+	}
+	if asked < 10000 {
+		t.Errorf("only %d conditions were asked", asked)
+	}
 }
