@@ -21,6 +21,8 @@ type Command struct {
 	Timeout     Duration    `json:"timeout"`
 	Grace       Duration    `json:"grace"`        // between TERM and KILL
 	OutputLimit int64       `json:"output_limit"` // bytes kept of one attempt
+	Limits      Limits      `json:"limits,omitzero"`
+	User        string      `json:"user,omitempty"` // name or id; "": the server's own
 	OnInterrupt OnInterrupt `json:"on_interrupt"`
 	Approve     bool        `json:"approve,omitempty"` // a person has to say yes before it begins
 

@@ -57,6 +57,7 @@ defaults:
   shell: bash
   env: {A: default, B: default}
   on_interrupt: fail
+  limits: {memory: 512MiB, cpu: 0.5, processes: 100}
 hooks:
   /a:
     verify: none
@@ -70,7 +71,8 @@ hooks:
         stdin: none
         timeout: 2d
         grace: 1s
-        limits: {output: 64KB}
+        limits: {output: 64KB, cpu: 150%}
+        user: deploy
         on_interrupt: rerun
 `)
 	_, actions, err := hook.Evaluate(push(""))
@@ -88,6 +90,8 @@ hooks:
 		{"timeout of two", time.Duration(two.Timeout).String(), "48h0m0s"},
 		{"env of two", fmt.Sprint(two.Env), "[{A default} {B own} {C own}]"},
 		{"rest of two", fmt.Sprintln(two.Dir, two.NoStdin, two.OutputLimit, time.Duration(two.Grace), two.OnInterrupt), "/srv true 64000 1s rerun\n"},
+		{"limits of one", fmt.Sprintln(one.Limits, one.OutputLimit, one.User), "{536870912 0.5 100} 4194304 \n"},
+		{"limits of two", fmt.Sprintln(two.Limits, two.User), "{536870912 1.5 100} deploy\n"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, c.got, c.want)

@@ -106,7 +106,8 @@ func (n node) script() string {
 func (r *rule) command(env environment) (*Command, error) {
 	cmd := &Command{
 		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: r.timeout, Grace: r.grace,
-		OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: r.retry, Approve: r.approve,
+		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
+		Approve: r.approve,
 	}
 	if r.concurrency != nil {
 		var err error

@@ -22,6 +22,7 @@ type catalogue map[string]*provider
 type provider struct {
 	name   string
 	events map[string]*shape
+	unions map[string]*shape // of several events, by their names: asked for again and again
 }
 
 func learn(samples []Sample) (catalogue, error) {
@@ -33,7 +34,7 @@ func learn(samples []Sample) (catalogue, error) {
 		}
 		p := c[s.Provider]
 		if p == nil {
-			p = &provider{name: s.Provider, events: map[string]*shape{}}
+			p = &provider{name: s.Provider, events: map[string]*shape{}, unions: map[string]*shape{}}
 			c[s.Provider] = p
 		}
 		if p.events[s.Event] == nil {
@@ -50,8 +51,17 @@ func (p *provider) payload(events []string) *shape {
 	if p == nil {
 		return nil
 	}
+	key := strings.Join(events, "\n")
+	if union, ok := p.unions[key]; ok {
+		return union
+	}
+	p.unions[key] = p.union(events)
+	return p.unions[key]
+}
+
+func (p *provider) union(events []string) *shape {
 	if events == nil {
-		events = slices.Collect(maps.Keys(p.events))
+		events = p.names()
 	}
 	all := &shape{}
 	for _, event := range events {

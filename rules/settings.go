@@ -122,6 +122,8 @@ type ruleSettings struct {
 	timeout     Duration
 	grace       Duration
 	outputLimit int64
+	limits      Limits
+	user        string // "": the server's own
 	onInterrupt OnInterrupt
 	concurrency *concurrency // nil: only the bound on all runs
 	retry       *Retry       // nil: never
@@ -156,7 +158,8 @@ func (r *ruleSettings) settings() []setting {
 		{"shell", func(n node) { r.shell = n.shell() }},
 		{"timeout", func(n node) { r.timeout = n.duration() }},
 		{"grace", func(n node) { r.grace = n.duration() }},
-		{"limits", func(n node) { n.mapping(setting{"output", func(n node) { r.outputLimit = n.size() }}) }},
+		{"limits", func(n node) { r.readLimits(n) }},
+		{"user", func(n node) { r.user = n.plain() }},
 		{"concurrency", func(n node) { r.concurrency = readConcurrency(n) }},
 		{"retry", func(n node) { r.retry = readRetry(n) }},
 		{"throttle", func(n node) { r.throttle = readThrottle(n) }},

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,6 +23,7 @@ const (
 	canceled          // a person said so
 	superseded        // a newer run of its group took its place
 	interrupted       // the server stops
+	limited           // it took more than its limits
 )
 
 // drain is how long, once the script has ended, its output may take to end when
@@ -40,14 +40,16 @@ type attempt struct {
 	output  *recorder
 	secrets []rules.Secret // that it is given
 	seq     int            // of the last chunk stored
+	hits    hits           // of its limits
 	refused []byte         // what the store did not take of the next
 	stop    chan struct{}  // closed when it has to end early
 
 	mu      sync.Mutex
 	cause   cause
-	settled bool // how it ended is known, and no cause is taken any more
-	retries bool // it may be tried again
-	last    bool // but is not to be: it was canceled when it was settled already
+	settled bool   // how it ended is known, and no cause is taken any more
+	retries bool   // it may be tried again, or that is not known yet
+	last    bool   // but is not to be: it was canceled when it was settled already
+	limit   string // that it met, where that is the cause
 	// successor is who takes its place, where that is the cause.
 	successor Succession
 }
@@ -57,7 +59,7 @@ func newAttempt(r *Runner, id int64) *attempt {
 }
 
 // end asks the attempt to end, and tells whether it is not too late for that.
-// The first cause counts.
+// The first cause counts, unless a person cancels it.
 func (a *attempt) end(c cause) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,6 +80,9 @@ func (a *attempt) endLocked(c cause) bool {
 	if a.cause == none && !a.settled {
 		a.cause = c
 		close(a.stop)
+	}
+	if c == canceled && !a.settled {
+		a.cause = c // whatever else ends it: the run must not come again
 	}
 	if a.settled && c == canceled && a.retries {
 		a.last = true
@@ -124,7 +129,8 @@ func (a *attempt) execute(run *Run) (next *Place) {
 	}
 	state, err := a.perform(run)
 	a.conclude(run, state, err)
-	_ = os.Remove(a.retryFile())
+	a.decide(run)
+	a.removeFiles()
 	if !a.finish(run) || run.State != Waiting {
 		return nil
 	}
@@ -142,6 +148,10 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	}
 	now := time.Now()
 	begun := *run
+	if run.Canceling { // and the server died before it could see to that
+		begun.State, begun.Error, begun.FinishedAt, begun.NotBefore = Canceled, "canceled while it ran; the server ended meanwhile", &now, nil
+		return nil, cmp.Or(a.r.Store.Take(context.Background(), &begun), fs.ErrNotExist)
+	}
 	begun.State, begun.Attempt, begun.StartedAt = Running, run.Attempt+1, &now
 	begun.ExitCode, begun.Signal, begun.Error, begun.FinishedAt, begun.NotBefore = nil, "", "", nil, nil
 	err := a.r.persist("the beginning", a.id, func(ctx context.Context) error {
@@ -154,7 +164,7 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	a.mu.Lock()
 	a.retries = begun.Command.Retry != nil
 	a.mu.Unlock()
-	a.payload = payloadPath(a.r.Dir, &begun)
+	a.payload = a.r.payloadPath(&begun)
 	a.output = newRecorder(begun.Command.OutputLimit)
 	a.r.hub.notify(a.id)
 	return &begun, nil
@@ -171,13 +181,8 @@ func (a *attempt) read() (run *Run, err error) {
 	return run, err
 }
 
-func payloadPath(dir string, run *Run) string {
-	return filepath.Join(dir, fmt.Sprintf("%d-%d", run.ID, run.Attempt))
-}
-
 // perform runs the process to its end. The error says why nothing was started.
 func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
-	defer os.Remove(a.payload)
 	proc, err := a.spawn(run)
 	if err != nil {
 		return nil, err
@@ -185,68 +190,14 @@ func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
 	a.r.Store.NoteProcess(a.id, identify(proc.pid))
 	stored := a.storeOutput()
 	defer stored()
-	return a.await(proc, run.Command), nil
-}
-
-// spawn starts the process, unless the attempt was asked to end before.
-func (a *attempt) spawn(run *Run) (*process, error) {
-	stdin, err := a.writePayload(run)
-	if err != nil {
-		return nil, err
+	watched := a.watchLimits(proc, run.Command.Limits)
+	state := a.await(proc, run.Command)
+	watched()
+	a.hits = proc.hits
+	if err := proc.group.remove(); err != nil {
+		a.r.Log.Warn("processes of the run may be left; the next start of the server ends them", "run", a.id, "error", err)
 	}
-	defer stdin.Close()
-	env, err := a.environ(run)
-	if err != nil {
-		return nil, err
-	}
-	argv, err := a.argv(run.Command)
-	if err != nil {
-		return nil, err
-	}
-	if a.endedBy() != none {
-		return nil, errors.New("it was to end before it began")
-	}
-	if run.Command.NoStdin {
-		stdin = nil
-	}
-	a.output.hide(a.mask())
-	return a.startPatiently(argv, env, run.Command.Dir, stdin)
-}
-
-// startPatiently starts the process. Where the system has no more file
-// descriptors, processes or memory just now, that is no fault of the script's
-// either, and it waits for it to pass.
-func (a *attempt) startPatiently(argv, env []string, dir string, stdin *os.File) (p *process, failed error) {
-	err := a.r.persist("starting the process", a.id, func(context.Context) error {
-		p, failed = start(argv, env, dir, stdin, a.output.write)
-		if isScarce(failed) && a.endedBy() == none {
-			return failed
-		}
-		return nil
-	})
-	return p, cmp.Or(err, failed)
-}
-
-// writePayload makes the private file with the body, and opens it for reading. A
-// full disk is no fault of the script's, so the run waits for it to pass, as long
-// as it is wanted; after that the file is nil.
-func (a *attempt) writePayload(run *Run) (f *os.File, err error) {
-	err = a.r.persist("the payload", a.id, func(ctx context.Context) error {
-		if a.endedBy() != none {
-			return nil
-		}
-		body, err := a.r.Store.Body(ctx, run.Delivery)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(a.payload, body, 0o600); err != nil {
-			os.Remove(a.payload)
-			return err
-		}
-		f, err = os.Open(a.payload)
-		return err
-	})
-	return f, err
+	return state, nil
 }
 
 // await returns when the script and all it started have ended: by themselves,
@@ -261,7 +212,11 @@ func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
 		a.end(timedOut)
 		patience = a.terminate(p, time.Duration(c.Grace))
 	case <-a.stop:
-		patience = a.terminate(p, time.Duration(c.Grace))
+		grace := time.Duration(c.Grace)
+		if a.endedBy() == limited {
+			grace = 0 // it would take still more meanwhile
+		}
+		patience = a.terminate(p, grace)
 	}
 	cause := a.settle()
 	select {
@@ -269,7 +224,7 @@ func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
 	case <-time.After(patience):
 	case <-a.r.killing.Done():
 	}
-	if cause != none {
+	if cause != none || p.leftBehind() {
 		p.kill(a.mark())
 	}
 	return p.release()
@@ -353,6 +308,11 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 	case timedOut:
 		run.State = TimedOut
 		run.Error = fmt.Sprintf("took longer than its timeout of %v", time.Duration(run.Command.Timeout))
+		a.hits.explain(run)
+		a.again(run)
+		return
+	case limited:
+		run.State, run.Error = Failed, a.limit
 		a.again(run)
 		return
 	case superseded:
@@ -363,6 +323,7 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 		return
 	}
 	run.State, run.Error = outcome(run, startErr)
+	a.hits.explain(run)
 	run.Error = a.mask().Text(run.Error)
 	if run.State == Failed {
 		a.again(run)
@@ -407,6 +368,19 @@ func (a *attempt) finish(run *Run) bool {
 	}
 	a.log(run)
 	return true
+}
+
+// decide fixes whether the run comes again. Who canceled it before that was told
+// that it does not, even if it turns out that it would not have anyway.
+func (a *attempt) decide(run *Run) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.retries = run.State == Waiting
+	if a.last {
+		now := time.Now()
+		run.State, run.Error, run.NotBefore = Canceled, "canceled while it ran", nil
+		run.FinishedAt = cmp.Or(run.FinishedAt, &now)
+	}
 }
 
 func (a *attempt) log(run *Run) {

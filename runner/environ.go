@@ -27,8 +27,13 @@ const payloadVar = "HOOKTENDER_PAYLOAD"
 
 // environ is the environment of an attempt. Names that a rule sets win over
 // inherited ones; nothing that a sender chose is ever a name.
-func (a *attempt) environ(run *Run) ([]string, error) {
+func (a *attempt) environ(run *Run, as *account) ([]string, error) {
 	env := baseEnviron(os.Environ())
+	if as != nil {
+		// Our folder for temporary files may be closed to others.
+		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, "TMPDIR=") })
+		env = append(env, as.environ()...) // exec takes the last of a name
+	}
 	env = append(env,
 		"HOOKTENDER_RUN="+strconv.FormatInt(run.ID, 10),
 		"HOOKTENDER_ATTEMPT="+strconv.Itoa(run.Attempt),
@@ -46,7 +51,7 @@ func (a *attempt) environ(run *Run) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("env %s: %w", v.Name, err)
 		}
-		env = append(env, v.Name+"="+value) // exec takes the last of a name
+		env = append(env, v.Name+"="+value)
 	}
 	return env, nil
 }

@@ -13,3 +13,12 @@ func Find(name, dir string, path *string) (string, error) {
 	}
 	return lookPath(name, dir, env)
 }
+
+// FindUser says that there is no user of this name or id for a run, if so.
+func FindUser(name string) error {
+	if isOurs(name) {
+		return nil
+	}
+	_, err := lookUp(name)
+	return err
+}

@@ -32,3 +32,11 @@ func TestFind(t *testing.T) {
 		}
 	}
 }
+
+func TestFindUser(t *testing.T) {
+	for name, there := range map[string]bool{"": true, "root": true, "0": true, stranger: true, "no-such-user": false} {
+		if err := FindUser(name); (err == nil) != there {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

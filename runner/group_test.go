@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -249,6 +250,92 @@ func TestCancelInTheLastMoment(t *testing.T) {
 	}
 	close(goOn)
 	if run := h.ended(id); run.State != Canceled || run.Attempt != 1 {
+		t.Errorf("%+v", run)
+	}
+}
+
+// A run that is canceled while it is ended for another reason does not come again.
+func TestCancelWhileItIsEndedAnyway(t *testing.T) {
+	for name, end := range map[string]func(*house, int64){
+		"timed out":   func(h *house, id int64) { h.attempt(id).end(timedOut) },
+		"interrupted": func(h *house, id int64) { h.attempt(id).end(interrupted) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, 1)
+			gate := newGate(t)
+			id := h.start(retrying(5, `trap "" TERM; echo begun; `+gate.wait()))
+			h.prints(id, "begun")
+			end(h, id)
+			if err := h.runner.Cancel(t.Context(), id, nil); err != nil {
+				t.Error(err)
+			}
+			gate.open(1)
+			if run := h.ended(id); run.State != Canceled || run.Attempt != 1 {
+				t.Errorf("%+v", run)
+			}
+		})
+	}
+}
+
+// A cancel that is answered well is what happens, also where the script has just
+// succeeded and nobody knows yet.
+func TestCancelBeforeTheOutcomeIsKnown(t *testing.T) {
+	h := open(t, 1)
+	noted, goOn := make(chan struct{}), make(chan struct{})
+	h.store.before = func(_ context.Context, op string, _ int64) error {
+		if op == "append" {
+			close(noted)
+			<-goOn
+		}
+		return nil
+	}
+	id := h.start(retrying(5, "echo out; sleep 0.3"))
+	<-noted // until this write is through, the attempt does not conclude
+	a := h.attempt(id)
+	for settled := false; !settled; time.Sleep(time.Millisecond) {
+		a.mu.Lock()
+		settled = a.settled
+		a.mu.Unlock()
+	}
+	err := h.runner.Cancel(t.Context(), id, nil)
+	close(goOn)
+	if run := h.ended(id); err != nil || run.State != Canceled {
+		t.Errorf("%v, %+v", err, run)
+	}
+}
+
+// And where it will not come again because it has succeeded, it is too late.
+func TestCancelAfterTheOutcomeIsKnown(t *testing.T) {
+	h := open(t, 1)
+	ending, goOn := make(chan struct{}), make(chan struct{})
+	h.store.before = func(_ context.Context, op string, id int64) error {
+		if op == "update" && h.store.get(id).State == Running {
+			close(ending)
+			<-goOn
+		}
+		return nil
+	}
+	id := h.start(retrying(5, "true"))
+	<-ending
+	err := h.runner.Cancel(t.Context(), id, nil)
+	close(goOn)
+	if run := h.ended(id); !errors.Is(err, ErrNotActive) || run.State != Succeeded {
+		t.Errorf("%v, %+v", err, run)
+	}
+}
+
+// A run that waits to be tried again when the server dies, and was canceled
+// before that could be written down, is not tried again.
+func TestCancelThatTheServerDidNotOutlive(t *testing.T) {
+	h := open(t, 1)
+	run := h.store.add(retrying(5, "true"))
+	now := time.Now()
+	h.store.runs[run.ID].State, h.store.runs[run.ID].NotBefore, h.store.runs[run.ID].Attempt = Waiting, &now, 1
+	h.store.runs[run.ID].Canceling = true
+	if err := h.runner.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if run := h.ended(run.ID); run.State != Canceled || run.Attempt != 1 || run.NotBefore != nil {
 		t.Errorf("%+v", run)
 	}
 }

@@ -1,14 +1,33 @@
 package runner
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(reaping{m}) }
+
+// reaping are tests beside which orphans are collected, as the server does.
+// Those that run in a process of their own see to that themselves.
+type reaping struct{ *testing.M }
+
+func (r reaping) Run() int {
+	ctx, cancel := context.WithCancel(context.Background())
+	var reaper sync.WaitGroup
+	if os.Getenv(childVar) == "" {
+		reaper.Go(func() { Reap(ctx, slog.Default()) })
+	}
+	code := r.M.Run()
+	cancel()
+	reaper.Wait()
+	return code
+}
 
 const childVar = "RUNNER_TEST_CHILD"
 

@@ -21,33 +21,52 @@ var spawning sync.RWMutex
 type process struct {
 	cmd    *exec.Cmd
 	pid    int             // also the id of the process group
+	group  *cgroup         // nil: none
+	hits   hits            // known when it is released
 	pipes  []*os.File      // our ends
 	eof    <-chan struct{} // closed when every process that held the other ends is gone
 	exited <-chan struct{} // closed when the leader has ended
 }
 
+// A launch is what a process is started with.
+type launch struct {
+	argv, env []string
+	dir       string
+	stdin     *os.File // nil: nothing to read
+	as        *account // nil: the server's own user
+	group     *cgroup  // nil: none
+}
+
 // start runs the command in a process group of its own. Everything it prints
-// goes to sink, from other goroutines. stdin may be nil.
-func start(argv, env []string, dir string, stdin *os.File, sink func(Stream, []byte, time.Time)) (*process, error) {
-	path, err := lookPath(argv[0], dir, env)
+// goes to sink, from other goroutines.
+func start(l *launch, sink func(Stream, []byte, time.Time)) (*process, error) {
+	path, err := lookPath(l.argv[0], l.dir, l.env)
 	if err != nil {
 		return nil, err
 	}
-	cmd := &exec.Cmd{Path: path, Args: argv, Env: env, Dir: dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
-	if stdin != nil {
-		cmd.Stdin = stdin
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	l.as.become(attr)
+	l.group.bear(attr)
+	cmd := &exec.Cmd{Path: path, Args: l.argv, Env: l.env, Dir: l.dir, SysProcAttr: attr}
+	if l.stdin != nil {
+		cmd.Stdin = l.stdin
 	}
-	p := &process{cmd: cmd}
+	p := &process{cmd: cmd, group: l.group}
 	theirs, err := p.openPipes()
 	if err != nil {
 		return nil, err
 	}
-	err = p.spawn()
+	if l.as == nil {
+		err = p.spawn()
+	} else {
+		err = withoutInheritance(p.spawn)
+	}
 	closeAll(theirs)
 	if err != nil {
 		closeAll(p.pipes)
-		return nil, explainStart(err, path, dir)
+		return nil, explainStart(err, path, l)
 	}
+	l.group.close()
 	p.eof = p.read(sink)
 	exited := make(chan struct{})
 	p.exited = exited
@@ -112,11 +131,22 @@ func readPipe(f *os.File, stream Stream, sink func(Stream, []byte, time.Time)) {
 // terminate asks the whole group to end.
 func (p *process) terminate() { _ = syscall.Kill(-p.pid, syscall.SIGTERM) }
 
-// kill ends the whole tree, also what has left the group. The tree comes first:
-// once a parent is dead, nothing tells whose child a process was.
+// kill ends the whole tree. Without a control group, which nothing leaves, the
+// tree comes first: once a parent is dead, nothing tells whose child a process
+// was.
 func (p *process) kill(mark string) {
-	killTree(p.pid, mark)
+	if p.group == nil || !p.group.empty() {
+		killTree(p.pid, mark)
+	}
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+}
+
+// leftBehind tells whether, after its leader, anything may be left of the tree.
+func (p *process) leftBehind() bool {
+	if p.group != nil {
+		return p.group.populated()
+	}
+	return hasOrphans()
 }
 
 // release ends what the leader left behind and collects it. To be called when
@@ -124,12 +154,13 @@ func (p *process) kill(mark string) {
 // by another.
 func (p *process) release() *os.ProcessState {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	// A process that left the group may still hold the pipe; its output is not
-	// this attempt's any more.
+	// What could not be found may still hold the pipe; its output is not this
+	// attempt's any more.
 	for _, f := range p.pipes {
 		_ = f.SetReadDeadline(time.Now().Add(lastWords))
 	}
 	<-p.eof
+	p.hits = p.group.hits()
 	p.collect()
 	return p.cmd.ProcessState
 }
@@ -148,9 +179,12 @@ func isScarce(err error) bool {
 }
 
 // explainStart says what a person can do about a process that did not start.
-func explainStart(err error, path, dir string) error {
-	if info, statErr := os.Stat(dir); dir != "" && (statErr != nil || !info.IsDir()) {
-		return fmt.Errorf("the working folder %s does not exist", dir)
+func explainStart(err error, path string, l *launch) error {
+	if info, statErr := os.Stat(l.dir); l.dir != "" && (statErr != nil || !info.IsDir()) {
+		return fmt.Errorf("the working folder %s does not exist", l.dir)
+	}
+	if why := l.as.explainStart(err, path, l.dir); why != nil {
+		return why
 	}
 	switch {
 	case errors.Is(err, syscall.E2BIG):

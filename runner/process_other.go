@@ -16,8 +16,11 @@ func (p *process) awaitExit() { _ = p.cmd.Wait() }
 func (p *process) collect() { known.remove(p.pid) }
 
 func killTree(int, string) {}
+func hasOrphans() bool     { return false }
 func identify(int) string  { return "" }
 func stillRuns(string) int { return 0 }
+
+func withoutInheritance(spawn func() error) error { return spawn() }
 
 // Reap has nothing to do on this system.
 func Reap(ctx context.Context, _ *slog.Logger) { <-ctx.Done() }

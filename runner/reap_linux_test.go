@@ -9,8 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Threat 30.
@@ -30,6 +28,8 @@ func TestReapAsProcessOne(t *testing.T) {
 			t.Fatalf("we are process %d", os.Getpid())
 		}
 		reapDaemons(t)
+		_, text := open(t, 1).run(sh(`(setsid sh -c 'echo pid $$; exec sleep 1000 >/dev/null 2>&1' &); sleep 0.1`))
+		allDead(t, pidsIn(t, text, 1))
 	}
 }
 
@@ -43,14 +43,20 @@ func reapDaemons(t *testing.T) {
 		h.start(sh(`(setsid sh -c "sleep 0.05; exit 3" &) ; (setsid sleep 0.01 &) ; echo x`))
 	}
 	h.store.await("the end of all", func() bool { return h.store.count(Succeeded) == 20 })
+	noChildren(t)
+	cancel()
+	reaping.Wait()
+}
+
+// noChildren waits until the reaper has collected all of our children.
+func noChildren(t *testing.T) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for n := 1; n > 0; time.Sleep(20 * time.Millisecond) {
 		if n = len(children()); n > 0 && time.Now().After(deadline) {
 			t.Fatalf("children are left: %+v", children())
 		}
 	}
-	cancel()
-	reaping.Wait()
 }
 
 func children() (list []proc) {
@@ -67,7 +73,7 @@ func TestReaperStealsNoExitStatus(t *testing.T) {
 	if !elsewhere(t) {
 		return
 	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+	if err := adoptOrphans(); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})

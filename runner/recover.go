@@ -3,9 +3,6 @@ package runner
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"time"
 )
 
@@ -18,6 +15,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the runs that were interrupted: %w", err)
 	}
+	r.Cgroups.clear()
 	for _, p := range running {
 		if err := r.recover(ctx, p.ID); err != nil {
 			return fmt.Errorf("recover run %d: %w", p.ID, err)
@@ -52,7 +50,7 @@ func (r *Runner) recover(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	killTree(stillRuns(run.Process), payloadVar+"="+payloadPath(r.Dir, run))
+	killTree(stillRuns(run.Process), payloadVar+"="+r.payloadPath(run))
 	now := time.Now()
 	run.FinishedAt = &now
 	if run.Canceling {
@@ -62,25 +60,4 @@ func (r *Runner) recover(ctx context.Context, id int64) error {
 	}
 	r.Log.Warn("run was interrupted", "run", id, "hook", run.Hook, "rule", run.Rule, "attempt", run.Attempt, "state", run.State)
 	return r.Store.Update(ctx, run, nil)
-}
-
-// payloadName is how the files of an attempt are called.
-var payloadName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.retry-after)?$`)
-
-// removePayloads removes what attempts of an earlier process left: nobody can
-// be reading it. Anything else in the folder is not ours.
-func (r *Runner) removePayloads() error {
-	entries, err := os.ReadDir(r.Dir)
-	if err != nil {
-		return fmt.Errorf("look for left-over payloads: %w", err)
-	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() || !payloadName.MatchString(e.Name()) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(r.Dir, e.Name())); err != nil {
-			return fmt.Errorf("remove a left-over payload: %w", err)
-		}
-	}
-	return nil
 }

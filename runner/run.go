@@ -21,8 +21,8 @@ const (
 	Running State = "running"
 	// Succeeded: the last attempt ended with exit code 0.
 	Succeeded State = "succeeded"
-	// Failed: the last attempt ended with another exit code, with a signal, or
-	// could not be started.
+	// Failed: the last attempt ended with another exit code, with a signal, at
+	// one of its limits, or could not be started.
 	Failed State = "failed"
 	// TimedOut: the last attempt was ended because it took longer than its timeout.
 	TimedOut State = "timed_out"

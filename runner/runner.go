@@ -9,13 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hooktender/hooktender/rules"
 )
 
-// Config is what a Runner needs. All fields are required.
+// Config is what a Runner needs. All fields but Cgroups are required.
 type Config struct {
 	Store      Store
 	Dir        string // folder for what scripts read; private, made if missing, emptied at start
@@ -24,8 +23,9 @@ type Config struct {
 	// Secret reads a reference at the moment a process starts.
 	Secret func(rules.Reference) (rules.Secret, error)
 	// Mask is what must not be shown of an attempt that starts now.
-	Mask func() *Mask
-	Log  *slog.Logger
+	Mask    func() *Mask
+	Cgroups *Cgroups // nil: attempts get no control groups
+	Log     *slog.Logger
 }
 
 // A Runner executes runs. All methods may be called from any goroutine.
@@ -71,15 +71,8 @@ func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	info, err := os.Lstat(dir)
-	if err != nil {
+	if err := isOwn(dir); err != nil {
 		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is no folder, but a %s", dir, info.Mode().Type())
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to another user (%d)", dir, s.Uid)
 	}
 	return os.Chmod(dir, 0o700)
 }

@@ -52,6 +52,9 @@ type Place struct {
 	Limit     int       // of the group's runs at once
 	NotBefore time.Time // zero for now
 	Held      bool      // until a person approves
+	// Since is a time before the wait began: of the last attempt's beginning or,
+	// without one, of the event. Zero if it is not known.
+	Since time.Time
 }
 
 // line is the name of the line in which the run waits: its group's or, without
@@ -69,7 +72,10 @@ func placeOf(r *Run) Place {
 		p.Limit = r.Command.Concurrency.Limit
 	}
 	if r.NotBefore != nil {
-		p.NotBefore = *r.NotBefore
+		p.NotBefore, p.Since = *r.NotBefore, r.QueuedAt
+		if r.StartedAt != nil {
+			p.Since = *r.StartedAt
+		}
 	}
 	return p
 }

@@ -81,18 +81,73 @@ func TestChildThatHoldsThePipeDiesWithItsScript(t *testing.T) {
 	}
 }
 
-// What left the process group on purpose is a service that the script started.
-// It must not hold the run back.
-func TestDaemonOutlivesItsScript(t *testing.T) {
-	h := open(t, 4)
-	takesUnder(t, 5*time.Second, func() {
-		run, text := h.run(sh(`setsid sh -c 'echo pid $$; exec sleep 1000' & sleep 0.2`))
-		pid := pidsIn(t, text, 1)[0]
-		if run.State != Succeeded || isZombie(pid) {
-			t.Errorf("%s, daemon gone: %v", run.State, isZombie(pid))
+// A daemon is part of the tree, and the end of a run is the end of its tree: with
+// the look at our orphans that a server has, and without. Another run's daemon
+// is that one's.
+func TestDaemonDiesWithItsScript(t *testing.T) {
+	scripts := []string{
+		`setsid sh -c 'echo pid $$; exec sleep 1000' & sleep 0.2`,
+		`setsid sh -c 'echo pid $$; exec sleep 1000 >/dev/null 2>&1' & sleep 0.2`,
+		`(setsid sh -c 'echo pid $$; exec sleep 1000 >/dev/null 2>&1' &); sleep 0.2; exit 0`,
+		`sh -c 'env -i setsid sh -c "echo pid \$\$; exec sleep 1000" & sleep 1000' >&1 2>/dev/null & sleep 0.2`,
+	}
+	check := func(t *testing.T) {
+		h := open(t, 2)
+		other := h.start(sh(`(setsid sh -c 'echo pid $$; exec sleep 1000' &); sleep 1000`))
+		h.prints(other, "pid ")
+		for _, script := range scripts {
+			takesUnder(t, 5*time.Second, func() {
+				run, text := h.run(sh(script))
+				if run.State != Succeeded {
+					t.Errorf("%s: %s %s", script, run.State, run.Error)
+				}
+				allDead(t, pidsIn(t, text, 1))
+			})
 		}
-		killTree(0, payloadVar+"="+payloadPath(h.runner.Dir, run))
+		text, _ := h.store.printed(other, 1, Stdout)
+		if pid := pidsIn(t, text, 1)[0]; isZombie(pid) {
+			t.Error("the daemon of a run that goes on is gone, too")
+		}
+	}
+	t.Run("reaping", check)
+	t.Run("alone", func(t *testing.T) {
+		if elsewhere(t) {
+			check(t)
+		}
 	})
+}
+
+// The cheap look finds what is left behind, and nothing where nothing is: not in
+// leaders that run, not in the dead that nobody has collected yet.
+func TestOrphansAreSeen(t *testing.T) {
+	if !elsewhere(t) {
+		return
+	}
+	if !hasOrphans() {
+		t.Error("it is sure without being told of orphans")
+	}
+	if err := adoptOrphans(); err != nil {
+		t.Fatal(err)
+	}
+	h := open(t, 2)
+	h.prints(h.start(sh("echo runs; sleep 1000")), "runs")
+	if _, ok := ownChildren(); !ok {
+		t.Fatal("this kernel does not list children (CONFIG_PROC_CHILDREN); each end of a run looks at all processes")
+	}
+	dead, _ := h.run(sh("(setsid true &)"))
+	if hasOrphans() {
+		t.Errorf("orphans of %d are seen where none are: %+v", dead.ID, children())
+	}
+	lost := exec.Command("/bin/sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 & echo pid $!")
+	out, err := lost.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := pidsIn(t, string(out), 1)[0]
+	if !hasOrphans() {
+		t.Error("an orphan is not seen")
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
 
 const (
@@ -214,11 +269,7 @@ func TestShortRunsLeaveNothing(t *testing.T) {
 	if after := files(); after > before {
 		t.Errorf("%d open files, %d before", after, before)
 	}
-	for _, p := range processes() {
-		if p.ppid == os.Getpid() {
-			t.Errorf("child %+v is left", p)
-		}
-	}
+	noChildren(t)
 	if len(known.set) > 0 {
 		t.Errorf("known leaders are left: %v", known.set)
 	}

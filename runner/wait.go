@@ -25,35 +25,62 @@ func (r *Runner) wait(p Place) {
 		r.waiting[p.ID] = waiter{place: p}
 		return
 	}
-	// Round takes the monotonic clock away: a time that comes from the disk is
-	// one of the wall clock, which may be set while the run waits.
-	left := min(time.Until(p.NotBefore.Round(0)), lookAgain)
-	r.waiting[p.ID] = waiter{p, time.AfterFunc(left, func() { r.due(p) })}
+	now := time.Now()
+	w := waiter{place: p, latest: now.Add(p.left(now))}
+	r.look(w, now)
+}
+
+// left is how long a run still has to wait, as the wall clock says; Round takes
+// the monotonic clock away, as a time that comes from the disk has none. But the
+// clock may have been set back, perhaps by years, since the wait began: so it is
+// never longer than the whole wait was to be.
+func (p Place) left(now time.Time) time.Duration {
+	notBefore, since := p.NotBefore.Round(0), p.Since.Round(0)
+	left := notBefore.Sub(now.Round(0))
+	if whole := notBefore.Sub(since); !since.IsZero() && whole > 0 {
+		left = min(left, whole)
+	}
+	return left
 }
 
 // lookAgain is how often a run that waits looks at the clock.
 const lookAgain = time.Minute
 
-// A waiter is a run whose time, or whose approval, has not come.
+// A waiter is a run whose approval or whose time has not come. The time comes
+// when the wall clock says so, which goes on while the machine sleeps and may be
+// set forward, and at the latest when so much time has passed, which no setting
+// of the clock changes.
 type waiter struct {
-	place Place
-	timer *time.Timer // nil for one that waits for a person
+	place  Place
+	latest time.Time   // with its monotonic clock
+	timer  *time.Timer // nil for one that waits for a person
+}
+
+func (w waiter) left(now time.Time) time.Duration {
+	return min(w.latest.Sub(now), w.place.left(now))
+}
+
+// look sees to it that the run is queued in time. The caller holds the lock.
+func (r *Runner) look(w waiter, now time.Time) {
+	w.timer = time.AfterFunc(min(w.left(now), lookAgain), func() { r.due(w.place.ID) })
+	r.waiting[w.place.ID] = w
 }
 
 // due queues a run that has waited long enough.
-func (r *Runner) due(p Place) {
+func (r *Runner) due(id int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, waits := r.waiting[p.ID]; !waits {
+	w, waits := r.waiting[id]
+	if !waits {
 		return // canceled or displaced meanwhile
 	}
-	delete(r.waiting, p.ID)
-	if time.Now().Before(p.NotBefore.Round(0)) {
-		r.wait(p)
+	if now := time.Now(); w.left(now) > 0 {
+		r.look(w, now)
 		return
 	}
-	p.NotBefore = time.Time{}
-	r.lineUp(p, nil)
+	delete(r.waiting, id)
+	w.place.NotBefore = time.Time{}
+	r.lineUp(w.place, nil)
 	r.dispatch()
 }
 

@@ -8,24 +8,46 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 )
 
 // What SQLite says of a file that is not as it should be.
 const (
-	sqliteCorrupt = 11
-	sqliteNotADB  = 26
+	sqliteError    = 1 // a statement does not go with the tables, among others
+	sqliteReadOnly = 8
+	sqliteCorrupt  = 11
+	sqliteCantOpen = 14 // as a rule a file beside the database that cannot be made
+	sqliteNotADB   = 26
 )
+
+// errTables is wrapped by the error of opening a database whose tables are not
+// those that its version says.
+var errTables = errors.New("its tables are not those of hooktender")
 
 // IsDamaged tells whether an error comes from a database file that is not whole.
 func IsDamaged(err error) bool {
+	code := sqliteCode(err)
+	return code == sqliteCorrupt || code == sqliteNotADB || errors.Is(err, errTables)
+}
+
+func sqliteCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		code := e.Code() & 0xff
-		return code == sqliteCorrupt || code == sqliteNotADB
+		return e.Code() & 0xff
 	}
-	return false
+	return 0
+}
+
+// explainTables says of an error while opening that the tables are to blame, where
+// it comes from a statement that does not go with them.
+func explainTables(err error) error {
+	if sqliteCode(err) == sqliteError {
+		return fmt.Errorf("%w: %w", errTables, err)
+	}
+	return err
 }
 
 // Check reads the whole database of a state folder, which a server may be using,
@@ -36,32 +58,90 @@ func Check(ctx context.Context, dir string) (problems []string, schema int, err 
 		return nil, 0, err
 	}
 	defer db.Close()
-	for _, look := range []func(context.Context, *sql.DB) ([]string, error){integrity, references} {
+	version := func(ctx context.Context, db *sql.DB) (found []string, err error) {
+		found, schema, err = schemaVersion(ctx, db)
+		return found, err
+	}
+	tables := func(ctx context.Context, db *sql.DB) ([]string, error) { return missingTables(ctx, db, schema) }
+	for _, look := range []func(context.Context, *sql.DB) ([]string, error){integrity, references, version, tables} {
 		found, err := look(ctx, db)
-		problems = append(problems, found...)
-		switch {
-		case IsDamaged(err):
-			problems = append(problems, err.Error())
-		case err != nil:
+		if IsDamaged(err) {
+			found = append(found, err.Error())
+		} else if err != nil {
 			return nil, 0, fmt.Errorf("checking the database: %w", err)
 		}
+		for _, p := range found {
+			if !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
+		}
 	}
-	found, schema, err := schemaVersion(ctx, db)
-	if err != nil && !IsDamaged(err) {
-		return nil, 0, fmt.Errorf("checking the database: %w", err)
-	}
-	return append(problems, found...), schema, nil
+	return problems, schema, nil
 }
 
 func integrity(ctx context.Context, db *sql.DB) ([]string, error) {
 	said, err := query(ctx, db, scanText, "PRAGMA integrity_check")
+	names := treeNames(ctx, db)
 	var problems []string
 	for _, s := range said {
 		if s != "ok" {
-			problems = append(problems, strings.Split(s, "\n")...)
+			problems = append(problems, strings.Split(names.Replace(s), "\n")...)
 		}
 	}
 	return problems, err
+}
+
+// treeNames puts the name of a table or an index where SQLite names only the page
+// at which it begins.
+func treeNames(ctx context.Context, db *sql.DB) *strings.Replacer {
+	names, err := query(ctx, db, func(row scanner) (pair [2]string, err error) {
+		err = row.Scan(&pair[0], &pair[1])
+		return pair, err
+	}, "SELECT 'Tree ' || rootpage || ' ', type || ' ' || name || ', ' FROM sqlite_schema WHERE rootpage > 0")
+	if err != nil {
+		return strings.NewReplacer() // the list of tables is damaged itself
+	}
+	var pairs []string
+	for _, p := range names {
+		pairs = append(pairs, p[:]...)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// missingTables names the tables and indexes that a database of this schema should
+// have and has not.
+func missingTables(ctx context.Context, db *sql.DB, schema int) ([]string, error) {
+	fresh := openDB("", "journal_mode(memory)") // a temporary one
+	defer fresh.Close()
+	conn, err := fresh.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := migrateTo(ctx, conn, migrations, schema); err != nil {
+		return nil, err
+	}
+	const list = "SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1"
+	wanted, err := conn.QueryContext(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	defer wanted.Close()
+	there, err := query(ctx, db, scanText, list)
+	if err != nil {
+		return nil, err
+	}
+	var problems []string
+	for wanted.Next() {
+		name, err := scanText(wanted)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(there, name) {
+			problems = append(problems, "the "+name+" is missing")
+		}
+	}
+	return problems, wanted.Err()
 }
 
 // references looks for rows that belong to one that is not there.
@@ -76,18 +156,14 @@ func references(ctx context.Context, db *sql.DB) ([]string, error) {
 }
 
 func schemaVersion(ctx context.Context, db *sql.DB) (problems []string, schema int, err error) {
-	names, err := fs.Glob(migrations, "*.sql")
-	if err != nil {
-		return nil, 0, err
-	}
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&schema); err != nil {
 		return nil, 0, err
 	}
 	switch {
 	case schema == 0:
 		problems = []string{"it is not a database of hooktender, or an empty one"}
-	case schema > len(names):
-		problems = []string{fmt.Sprintf("it has schema %d, but this program knows only up to %d: it was written by a newer hooktender", schema, len(names))}
+	case schema > Schema():
+		problems = []string{newer(schema, Schema())}
 	}
 	return problems, schema, nil
 }
@@ -149,5 +225,13 @@ func openExisting(dir string) (*sql.DB, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("looking for the database: %w", err)
 	}
-	return openReadOnly(file), nil
+	if unix.Access(dir, unix.W_OK) == nil {
+		return openReadOnly(file), nil
+	}
+	// Even a reader makes files beside a database with a write-ahead log.
+	if wal, err := os.Stat(file + "-wal"); err == nil && wal.Size() > 0 {
+		return nil, fmt.Errorf("%s is read-only or another user's, and part of the database is still in hooktender.db-wal: "+
+			"do this as the server's user, or on a copy of both files in another folder", dir)
+	}
+	return openImmutable(file), nil
 }

@@ -44,8 +44,8 @@ func TestCheck(t *testing.T) {
 		{"whole", 0, 0, "", true},
 		{"the beginning", 0, 1024, "file is not a database", false},
 		{"the tables", 1 * page, 20 * page, "", false},
-		{"a body", 60 * page, 61 * page, "", true},
-		{"an index", -1, -1, "", true},
+		{"a body", 60 * page, 61 * page, "table body, ", true},
+		{"an index", -1, -1, "index run_hook, ", true},
 	} {
 		dir := t.TempDir()
 		s := open(t, dir)

@@ -73,8 +73,9 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 // Record keeps a delivery that fired nothing or was rejected, soon and best
 // effort. It gives the delivery its id at once and never waits for the disk:
 // what comes quicker than it can be written is dropped and counted. Only the
-// newest 10,000 of these deliveries are kept, and of one that was rejected,
-// and so comes from anybody, only a body of up to 64 KiB.
+// newest 10,000 of these deliveries are kept, and the newest 10,000 that were
+// rejected apart from them. As those come from anybody, only a body of up to 64 KiB
+// is kept of them.
 //
 // The id stays 0 when none can be given that is sure never to be used again,
 // which takes a disk that has refused or delayed all writes for a while, or a
@@ -108,7 +109,14 @@ func (s *Store) offer(d *rules.Delivery) bool {
 	if err != nil {
 		return false
 	}
-	return s.queue.offer(task{do: rows.insert, done: s.recorded, size: rows.size()})
+	kept, id := s.writer.shareOf(d.Verdict), d.ID
+	return s.queue.offer(task{do: rows.insert, size: rows.size(), kept: kept, done: func(err error) {
+		if err != nil {
+			s.drop(err)
+			return
+		}
+		kept.ids = append(kept.ids, id)
+	}})
 }
 
 // settleWithin bounds how long somebody who looks waits for what was recorded.
@@ -128,15 +136,6 @@ func (s *Store) settle(ctx context.Context) {
 	case <-ctx.Done():
 	case <-time.After(settleWithin):
 	}
-}
-
-// recorded is told by the writer what became of a record.
-func (s *Store) recorded(err error) {
-	if err != nil {
-		s.drop(err)
-		return
-	}
-	s.writer.unaccepted++
 }
 
 // drop counts a delivery that is not kept, and says so at most once a minute.

@@ -290,6 +290,45 @@ func TestUnacceptedArePruned(t *testing.T) {
 	}
 }
 
+// What was rejected pushes nothing out but what was rejected, and the clock, set
+// back meanwhile, does not make the newest look like the oldest.
+func TestRejectedHaveAShareOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	ignored := newDelivery("/a", "body")
+	s.Record(ignored)
+	flush(t, s)
+	fill(t, dir, keepUnaccepted)
+	if _, err := rawDB(t, dir).Exec("UPDATE delivery SET verdict = 'rejected', received_at = received_at + ? WHERE id >= 100",
+		(365 * day).Microseconds()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s = open(t, dir)
+	var rejected []int64
+	for range 300 {
+		d := newDelivery("/a", "")
+		d.Verdict = rules.Rejected
+		s.Record(d)
+		rejected = append(rejected, d.ID)
+	}
+	flush(t, s)
+	if n := count(t, s, "delivery WHERE verdict = 'rejected'"); n != keepUnaccepted {
+		t.Errorf("%d rejected ones are kept", n)
+	}
+	for _, id := range []int64{ignored.ID, rejected[0], rejected[299]} {
+		if _, err := s.Delivery(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Delivery(t.Context(), 100); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the oldest: %v", err)
+	}
+}
+
 // fill writes n ignored deliveries past the store.
 func fill(t *testing.T, dir string, n int) {
 	_, err := rawDB(t, dir).Exec(`WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT ?)

@@ -27,7 +27,7 @@ const (
 
 	// Ordered by id, which counts up whatever the clock does: the queue keeps
 	// its order even when the clock was set back.
-	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, hold <> '' FROM run INDEXED BY run_unfinished
+	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, coalesce(started_at, queued_at), hold <> '' FROM run INDEXED BY run_unfinished
 		WHERE ` + unfinished + ` AND state = ? ORDER BY id`
 
 	runsOf = `SELECT ` + runColumns + ` FROM run INDEXED BY run_delivery
@@ -129,6 +129,8 @@ func indexFor(f runner.RunFilter, state runner.State) string {
 		return " INDEXED BY run_delivery"
 	case state == "":
 		return ""
+	case state.Ended() && f.Hook != "":
+		return " INDEXED BY run_hook_ended"
 	case state.Ended():
 		return " INDEXED BY run_ended"
 	default:

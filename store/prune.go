@@ -41,9 +41,8 @@ const (
 		SELECT rowid AS id, length(data) AS size FROM output WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?)`
 
 	deleteDeliveries = `DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?)) AND ` + unneeded
-	deleteUnaccepted = deleteDeliveries + ` AND verdict <> 'accepted'`
 	deleteRuns       = `DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))`
-	deleteAudit      = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY id LIMIT ?)`
+	deleteAudit      = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ?)`
 	deleteOutput     = `DELETE FROM output WHERE rowid IN (SELECT value FROM json_each(?))`
 )
 
@@ -168,14 +167,7 @@ func (p *pruner) deliveries(ctx context.Context, k *rules.Keep) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	var unaccepted int64
-	err = p.transact(ctx, func(tx *tx) (err error) {
-		if unaccepted, err = tx.exec(deleteUnaccepted, encodeIDs(ids)); err == nil {
-			_, err = tx.exec(deleteDeliveries, encodeIDs(ids))
-		}
-		return err
-	}, func() { p.store.writer.unaccepted -= int(unaccepted) })
-	return len(ids), err
+	return len(ids), p.transact(ctx, deleting(deleteDeliveries, ids), nil)
 }
 
 // runs deletes old runs that have ended, with their output.

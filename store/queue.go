@@ -12,6 +12,7 @@ type task struct {
 	do   func(*tx) error // in a transaction; may be called again in another one
 	done func(error)     // called once, by the writer, when it is on disk or never will be
 	size int             // bytes of memory it holds; counted for records only
+	kept *share          // of records: those of its kind
 }
 
 // A queue holds what waits for the writer, in order of arrival.

@@ -107,11 +107,12 @@ func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 
 func scanPlace(row scanner) (p runner.Place, err error) {
 	var notBefore sql.Null[int64]
-	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &p.Held); err != nil {
+	var since int64
+	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held); err != nil {
 		return p, err
 	}
 	if notBefore.Valid {
-		p.NotBefore = moment(notBefore.V)
+		p.NotBefore, p.Since = moment(notBefore.V), moment(since)
 	}
 	return p, nil
 }

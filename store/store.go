@@ -17,8 +17,8 @@
 // Start reading at intake.go, where an event comes in, then queue.go and
 // writer.go, through which it reaches the disk. ids.go explains why an id is
 // known before that. runs.go is the runner's side (runner.Store), list.go
-// what the console and the command line read; prune.go is what is not kept.
-// check.go looks at a database that may be damaged, and copies one. The tables
+// what the console and the command line read; prune.go is what is not kept,
+// and share.go of what fired nothing. check.go looks at a database that may be damaged, and copies one. The tables
 // are in migrations.
 package store
 
@@ -27,6 +27,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -35,6 +36,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the database/sql driver named "sqlite"
 )
 
@@ -68,6 +70,16 @@ const readers = 4
 // has the folder open, and when a newer program has written the database.
 // ctx bounds the opening only.
 func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
+	s, err := openFolder(ctx, dir, log)
+	code := sqliteCode(err)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || code == sqliteReadOnly || code == sqliteCantOpen {
+		err = fmt.Errorf("%w; the server must be able to write in its state folder: mount it for writing, "+
+			"let it and all that is in it belong to the server's user (chown -R), or name another folder", err)
+	}
+	return s, err
+}
+
+func openFolder(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the state folder: %w", err)
 	}
@@ -99,13 +111,13 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	}
 	s.tx = newTx(conn)
 	if err := migrate(ctx, conn, migrations); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, explainTables(err))
 	}
 	if s.writer, err = newWriter(ctx, s.tx, s.queue); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, explainTables(err))
 	}
 	if s.pruner, err = newPruner(ctx, s); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, explainTables(err))
 	}
 	s.readDB = openDB(file, "busy_timeout(5000)", "query_only(on)")
 	s.readDB.SetMaxOpenConns(readers)
@@ -188,6 +200,11 @@ func openDB(file string, pragmas ...string) *sql.DB {
 
 func openReadOnly(file string) *sql.DB {
 	return openWith(file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}})
+}
+
+// openImmutable opens a file that nobody can be writing.
+func openImmutable(file string) *sql.DB {
+	return openWith(file, url.Values{"mode": {"ro"}, "immutable": {"1"}})
 }
 
 func openWith(file string, options url.Values) *sql.DB {

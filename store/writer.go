@@ -11,8 +11,6 @@ const (
 	recordPace  = 50 * time.Millisecond // between two batches that carry records
 	recordBatch = 256                   // records written in one batch
 
-	keepUnaccepted = 10_000          // deliveries that fired nothing, kept on disk
-	pruneBatch     = 2 * recordBatch // deleted at most in one batch: more than come in
 )
 
 // A writer carries out the tasks of a queue, in batches of one transaction.
@@ -22,7 +20,8 @@ type writer struct {
 	deliveries *counter
 	runs       *counter
 
-	unaccepted  int       // deliveries on disk that fired nothing
+	rejected    share     // deliveries on disk that nobody has verified
+	unfired     share     // and others that fired nothing
 	lastRecords time.Time // when records were last taken along
 
 	stopped chan struct{} // closed when everything is written
@@ -39,9 +38,8 @@ func newWriter(ctx context.Context, tx *tx, q *queue) (w *writer, err error) {
 	if w.runs, err = loadCounter(ctx, tx.conn, "run"); err != nil {
 		return nil, err
 	}
-	err = tx.conn.QueryRowContext(ctx, "SELECT count(*) FROM delivery WHERE verdict <> 'accepted'").Scan(&w.unaccepted)
-	if err != nil {
-		return nil, fmt.Errorf("counting the deliveries that fired nothing: %w", err)
+	if err := w.loadShares(ctx); err != nil {
+		return nil, fmt.Errorf("looking for the deliveries that fired nothing: %w", err)
 	}
 	if err := w.commit([]task{w.deliveries.renewal(), w.runs.renewal()}); err != nil {
 		return nil, fmt.Errorf("reserving ids: %w", err)
@@ -101,10 +99,7 @@ func (w *writer) complete(tasks, records []task) []task {
 			tasks = append(tasks, ids.renewal())
 		}
 	}
-	if excess := w.unaccepted + len(records) - keepUnaccepted; excess > 0 && len(records) > 0 {
-		tasks = append(tasks, w.pruning(min(excess, pruneBatch)))
-	}
-	return tasks
+	return append(tasks, w.pruning(tasks)...)
 }
 
 // commit carries out a batch. When one task fails, the others must not suffer:
@@ -159,21 +154,3 @@ func (w *writer) transact(tasks []task) error {
 // rollback makes the connection ready for the next transaction. It fails only
 // where SQLite, out of space, has already rolled back by itself.
 func (w *writer) rollback() { _, _ = w.tx.exec("ROLLBACK") }
-
-// pruning is the task that deletes the n oldest deliveries that fired nothing.
-func (w *writer) pruning(n int) task {
-	var deleted int64
-	return task{
-		do: func(tx *tx) (err error) {
-			deleted, err = tx.exec(`DELETE FROM delivery WHERE id IN (
-				SELECT id FROM delivery INDEXED BY delivery_unaccepted
-				WHERE verdict <> 'accepted' ORDER BY received_at, id LIMIT ?)`, n)
-			return err
-		},
-		done: func(err error) {
-			if err == nil {
-				w.unaccepted -= int(deleted)
-			}
-		},
-	}
-}

@@ -105,6 +105,9 @@ func check(cmd *cobra.Command, path string, o checkOptions) error {
 	if err != nil {
 		return err
 	}
+	if report.Config != nil && !o.elsewhere {
+		noteDemands(cmd.ErrOrStderr(), report.Config.Set.Demands())
+	}
 	problems := report.Problems
 	if err := write(cmd.OutOrStdout(), problems); err != nil {
 		return err

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
@@ -94,15 +92,8 @@ func (i *inspector) problem(at rules.Place, format string, args ...any) {
 }
 
 func (i *inspector) user() {
-	if i.User == "" {
-		return
-	}
-	_, err := user.Lookup(i.User)
-	if _, numeric := strconv.ParseUint(i.User, 10, 32); err != nil && numeric == nil {
-		_, err = user.LookupId(i.User)
-	}
-	if err != nil {
-		i.problem(i.UserAt, "there is no user %s on this machine; create it, as in: useradd --system %s, or leave user out for the server's own", i.User, i.User)
+	if err := runner.FindUser(i.User); err != nil {
+		i.problem(i.UserAt, "%v; create it, as in: useradd --system %s, or leave user out for the server's own", err, i.User)
 	}
 }
 

@@ -110,7 +110,7 @@ func TestInspectProgram(t *testing.T) {
 		{rules.Program{Name: "./none.sh", Dir: filepath.Join(dir, "good.sh")}, "is no folder"},
 		{rules.Program{Name: "tool", User: us.Username}, ""},
 		{rules.Program{Name: "tool", User: us.Uid}, ""},
-		{rules.Program{Name: "tool", User: "hooktender-nobody"}, "there is no user hooktender-nobody"},
+		{rules.Program{Name: "tool", User: "hooktender-nobody"}, "user hooktender-nobody does not exist"},
 	} {
 		p := c.program
 		if p.Shell == nil {

@@ -7,4 +7,5 @@ package main
 func init() {
 	burstEvents, burstPerGroup, burstMemory = 1000, 20, 0
 	soakEvents = 1500
+	modelRounds, modelSteps = 8, 10
 }

@@ -87,7 +87,11 @@ func took(r *runner.Run) string {
 	if r.StartedAt == nil || r.FinishedAt == nil {
 		return ""
 	}
-	return r.FinishedAt.Sub(*r.StartedAt).Round(time.Millisecond).String()
+	took := r.FinishedAt.Sub(*r.StartedAt)
+	if took < 0 {
+		return "" // the clock was set back meanwhile
+	}
+	return took.Round(time.Millisecond).String()
 }
 
 // shownRun is a run as the API shows one.

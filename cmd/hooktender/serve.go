@@ -103,6 +103,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 
+	groups := openCgroups(config.State, log)
+	defer closeCgroups(groups, log)
 	life, end := context.WithCancel(ctx)
 	defer end()
 	go runner.Reap(life, log)
@@ -111,8 +113,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	run, err := runner.New(runner.Config{
 		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning, MaxQueued: config.Server.MaxQueued,
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
-		Mask:   mask.Load,
-		Log:    log,
+		Mask:   mask.Load, Cgroups: groups,
+		Log: log,
 	})
 	if err != nil {
 		return err
@@ -128,6 +130,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		intake.Use(c)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 		st.Keep(c.Keep)
+		warnOfUnmet(c, groups, log)
 	}
 	reloader.use(config)
 	advise(log, o.file)

@@ -71,7 +71,10 @@ func stateCheck(cmd *cobra.Command, o stateOptions) error {
 	for _, p := range problems {
 		fmt.Fprintln(cmd.OutOrStdout(), p)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n%s\n", database, counted(len(problems), "problem"), wayOut)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", database, counted(len(problems), "problem"))
+	if len(problems) > 1 || schema <= store.Schema() { // a newer one is not damaged
+		fmt.Fprintln(cmd.ErrOrStderr(), wayOut)
+	}
 	return silent(exitNo)
 }
 

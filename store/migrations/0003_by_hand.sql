@@ -30,3 +30,8 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_run      ON audit (run) WHERE run <> 0;
 CREATE INDEX audit_delivery ON audit (delivery) WHERE delivery <> 0;
+CREATE INDEX audit_at       ON audit (at);
+
+-- The runs of one hook in one state, however few they are among a million.
+CREATE INDEX run_hook_ended ON run (hook, state, queued_at, id)
+    WHERE state <> 'queued' AND state <> 'waiting' AND state <> 'running';

@@ -1,0 +1,163 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The files of an attempt are the payload and, if the script makes it, the file
+// that retryVar names. Those of the server's own user lie in the runner's
+// private folder. Another user could not get through to there, so theirs lie in
+// a folder outside that everybody may cross and nobody list, each attempt's in
+// one of its own that belongs to its user alone.
+
+func attemptName(run *Run) string { return fmt.Sprintf("%d-%d", run.ID, run.Attempt) }
+
+func (r *Runner) payloadPath(run *Run) string {
+	if isOurs(run.Command.User) {
+		return filepath.Join(r.Dir, attemptName(run))
+	}
+	return filepath.Join(sharedFolder(r.Dir), attemptName(run), "payload")
+}
+
+// sharesPayload tells whether the attempt's files lie outside.
+func (a *attempt) sharesPayload() bool { return filepath.Dir(a.payload) != a.r.Dir }
+
+// sharedFolder is the folder outside that goes with a private one.
+func sharedFolder(dir string) string {
+	base := "/run"
+	if unix.Access(base, unix.W_OK) != nil {
+		base = os.TempDir()
+	}
+	return filepath.Join(base, fmt.Sprintf("hooktender-%.8x", sha256.Sum256([]byte(dir))))
+}
+
+// sharing is held while a shared folder is made or, empty, removed.
+var sharing sync.Mutex
+
+// writePayload makes the file with the body, and opens it for reading. A full
+// disk is no fault of the script's, so the run waits for it to pass, as long as
+// it is wanted; after that the file is nil.
+func (a *attempt) writePayload(run *Run, as *account) (f *os.File, err error) {
+	err = a.r.persist("the payload", a.id, func(ctx context.Context) error {
+		if a.endedBy() != none {
+			return nil
+		}
+		body, err := a.r.Store.Body(ctx, run.Delivery)
+		if err != nil {
+			return err
+		}
+		if f, err = makePayload(a.payload, body, as); err != nil {
+			a.removeFiles()
+		}
+		return err
+	})
+	return f, err
+}
+
+// makePayload lets the owner have the folder last, so that nothing of his is in
+// the way meanwhile.
+func makePayload(path string, body []byte, as *account) (*os.File, error) {
+	if as != nil {
+		if err := makeShared(filepath.Dir(path)); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.WriteFile(path, body, 0o600); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil || as == nil {
+		return f, err
+	}
+	for _, name := range []string{path, filepath.Dir(path)} {
+		if err := os.Lchown(name, int(as.uid), int(as.gid)); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// makeShared makes the folder of an attempt, and around it the shared one.
+func makeShared(folder string) error {
+	sharing.Lock()
+	defer sharing.Unlock()
+	shared := filepath.Dir(folder)
+	if err := os.Mkdir(shared, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := isOwn(shared); err != nil {
+		return err
+	}
+	if err := os.Chmod(shared, 0o711); err != nil { // whatever our umask is
+		return err
+	}
+	return os.Mkdir(folder, 0o700)
+}
+
+// isOwn makes sure that a folder is a real one and ours: others may write where
+// it lies.
+func isOwn(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder, but a %s", dir, info.Mode().Type())
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user (%d)", dir, s.Uid)
+	}
+	return nil
+}
+
+// removeFiles removes the attempt's files.
+func (a *attempt) removeFiles() {
+	if !a.sharesPayload() {
+		_ = os.Remove(a.payload)
+		_ = os.Remove(a.retryFile())
+		return
+	}
+	sharing.Lock()
+	defer sharing.Unlock()
+	folder := filepath.Dir(a.payload)
+	_ = os.RemoveAll(folder)
+	_ = os.Remove(filepath.Dir(folder)) // if it was the last
+}
+
+// payloadName is how the files of an attempt are called.
+var payloadName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.retry-after)?$`)
+
+// removePayloads removes what attempts of an earlier process left: nobody can
+// be reading it. Anything else in the private folder is not ours.
+func (r *Runner) removePayloads() error {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil {
+		return fmt.Errorf("look for left-over payloads: %w", err)
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !payloadName.MatchString(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(r.Dir, e.Name())); err != nil {
+			return fmt.Errorf("remove a left-over payload: %w", err)
+		}
+	}
+	if shared := sharedFolder(r.Dir); isOwn(shared) == nil {
+		if err := os.RemoveAll(shared); err != nil {
+			return fmt.Errorf("remove a left-over payload: %w", err)
+		}
+	}
+	return nil
+}
