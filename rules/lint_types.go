@@ -108,9 +108,6 @@ func (r *reader) comparison(n *ast.BinaryNode) {
 		return
 	}
 	left, right := r.read(n.Left), r.read(n.Right)
-	if isNil(n.Left) || isNil(n.Right) {
-		return
-	}
 	if !left.comparable(right) {
 		r.mismatch(n.Left, left, n.Right, right, n.Operator)
 		return

@@ -51,7 +51,10 @@ func (p *provider) payload(events []string) *shape {
 	if p == nil {
 		return nil
 	}
-	key := strings.Join(events, "\n")
+	key := "*"
+	if events != nil {
+		key = strings.Join(events, "\n")
+	}
 	if union, ok := p.unions[key]; ok {
 		return union
 	}

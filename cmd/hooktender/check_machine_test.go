@@ -173,6 +173,13 @@ func TestReadByOthers(t *testing.T) {
 			}
 		}
 	}
+	if os.Chmod(inside, 0o755) != nil || os.Chmod(file, 0o644) != nil {
+		t.Fatal("chmod")
+	}
+	exposed := []rules.SecretFile{{Path: file, Written: true}, {Path: file}}
+	if got := onThisMachine(&rules.Report{Exposed: exposed}); len(got) != 1 || got[0].Severity != rules.Warning || !strings.Contains(got[0].What, "written out in it") {
+		t.Errorf("two secrets in one file: %v", got)
+	}
 	if readByOthers(filepath.Join(dir, "missing")) {
 		t.Error("a file that is not there can be read")
 	}
@@ -181,10 +188,10 @@ func TestReadByOthers(t *testing.T) {
 func TestAnnotations(t *testing.T) {
 	var b strings.Builder
 	err := writeAnnotations(&b, rules.Problems{
-		{File: "a,b:c%.yaml", Line: 3, Col: 7, Where: `hook "/a": when`, What: "50% of\r\nit"},
+		{File: "a,b:c%\n.yaml", Line: 3, Col: 7, Where: `hook "/a": when`, What: "50% of\r\nit"},
 		{File: "f.yaml", What: "whole", Severity: rules.Warning},
 	})
-	want := "::error file=a%2Cb%3Ac%25.yaml,line=3,col=7::hook \"/a\": when: 50%25 of%0D%0Ait\n::warning file=f.yaml::whole\n"
+	want := "::error file=a%2Cb%3Ac%25%0A.yaml,line=3,col=7::hook \"/a\": when: 50%25 of%0D%0Ait\n::warning file=f.yaml::whole\n"
 	if err != nil || b.String() != want {
 		t.Errorf("got\n%swant\n%s%v", b.String(), want, err)
 	}
