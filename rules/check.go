@@ -13,9 +13,10 @@ type Report struct {
 // payload has, a comparison that is never true. Such findings are warnings; they
 // are there for the rules that can be read, even where others cannot.
 //
-// The samples tell what providers send. The error is that of files that cannot
+// With elsewhere the secrets need not be there, as in [LoadToExplain]. The samples
+// tell what providers send. The error is that of files that cannot
 // be read.
-func Check(path string, samples []Sample) (*Report, error) {
+func Check(path string, samples []Sample, elsewhere bool) (*Report, error) {
 	known, err := learn(samples)
 	if err != nil {
 		return nil, err
@@ -24,6 +25,7 @@ func Check(path string, samples []Sample) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	top.d.lenient = elsewhere
 	config, err := top.compile(path)
 	report := &Report{Problems: top.d.problems}
 	if err == nil {

@@ -207,7 +207,7 @@ func TestRequestWithoutAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if matched, err := compiled.holds(environment{Request: &requestView{Request: r, hook: &Hook{}}}); !matched || err != nil {
+	if matched, err := compiled.holds(environment{Request: &requestView{request: r, hook: &Hook{}}}); !matched || err != nil {
 		t.Errorf("%v, %v; want true", matched, err)
 	}
 }

@@ -18,6 +18,10 @@ type decoder struct {
 	secrets  map[Reference]verify.Secret
 	asked    map[Reference]bool // also those that could not be read
 	literals []verify.Secret    // secrets as verify has them, written out or put together
+
+	lenient bool                // a reference that cannot be read is no problem
+	missing map[Reference]error // those, if lenient
+	unread  []error             // the same in the order in which they were needed
 }
 
 // A node is one value in a file, together with where it stands: for people in
@@ -29,18 +33,15 @@ type node struct {
 	where string
 }
 
-// A setting is one key of a mapping: its name and what to do with its value.
-type setting struct {
-	name string
-	read func(node)
-}
-
 // problem notes that something is wrong with the node.
 func (n node) problem(format string, args ...any) {
 	n.problemAt(n.Line, n.Column, format, args...)
 }
 
 func (n node) problemAt(line, col int, format string, args ...any) {
+	if n.isUnread() {
+		return // what it would be is not known
+	}
 	n.d.problems = append(n.d.problems, Problem{
 		File: n.file.path, Line: line, Col: col, Where: n.where, What: fmt.Sprintf(format, args...),
 	})
@@ -84,7 +85,7 @@ func (n node) mapping(settings ...setting) {
 			key.problem("unknown setting %q%s", key.Value, didYouMean(key.Value, slices.Collect(maps.Keys(byName))))
 			continue
 		}
-		s.read(value)
+		s.form.read(value)
 	}
 }
 
@@ -197,6 +198,9 @@ func (n node) read(ref Reference) verify.Secret {
 		return secret
 	}
 	secret, err := ref.Read()
+	if err != nil && n.d.lenient {
+		return n.d.standIn(ref, err)
+	}
 	if err != nil {
 		n.problem("%v", err)
 		return ""

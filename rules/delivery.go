@@ -46,6 +46,9 @@ type Delivery struct {
 	Size       int64       `json:"size"`                // of the body, in bytes
 	ReplayOf   int64       `json:"replay_of,omitempty"` // the delivery that a person sent again
 	Body       []byte      `json:"-"`
+
+	// Definition is what decided; nil if no rule was asked, or it is not kept.
+	Definition *Definition `json:"-"`
 }
 
 // A Decision says whether one rule fired for a delivery and, if it could not
@@ -54,6 +57,7 @@ type Decision struct {
 	Rule    string `json:"rule"`
 	Matched bool   `json:"matched"`
 	Error   string `json:"error"`
+	Trace   *Trace `json:"trace,omitempty"` // only where somebody looks; never stored
 }
 
 // A DeliveryFilter narrows a listing of deliveries. The zero value takes all.

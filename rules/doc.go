@@ -7,12 +7,22 @@
 // any number of goroutines, so a reload is one swap of a pointer.
 //
 // The way of a file: [Load] reads it, decode.go walks its nodes strictly and
-// collects every [Problem] with its position, settings.go says which settings
-// there are, and hook.go, respond.go, rule.go and verification.go make hooks of
-// them. The way of a request: [Hook.Verify] asks package verify whether it is
-// genuine, [Hook.Evaluate] reads the payload (payload.go), asks each condition
+// collects every [Problem] with its position. Each setting is defined once, with
+// its form and what it means (form.go): in settings.go, rulesettings.go, policy.go,
+// pace.go, hook.go, respond.go and verification.go, which make hooks of them.
+// schema.go makes the JSON Schema for editors of the same definitions, manual.go
+// the reference for people.
+//
+// The way of a request: [Hook.Verify] asks package verify whether it is genuine,
+// [Hook.Evaluate] reads the payload (payload.go), asks each condition
 // (expression.go; rewrite.go says what a field's name means in it) and fills in
-// the values of those that fire (value.go).
+// the values of those that fire (value.go). functions.go lists the functions that
+// are ours, beside those of the expression language; meter.go and metering.go
+// bound the work of an expression, so that no payload can keep the server busy.
+//
+// Why a rule fired or not is said by a [Trace] (trace.go, trace_condition.go),
+// which is made only where somebody looks: [Explain] for a delivery that is kept
+// and [Hook.Try] for a request that is only thought of (explain.go, trial.go).
 //
 // [Check] looks at a file in a third way: lint*.go read the expressions as they
 // were written, with shapes of recorded payloads (sample.go) in place of values,

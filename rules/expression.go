@@ -25,6 +25,7 @@ type expression struct {
 type environment struct {
 	Payload any          `expr:"payload"`
 	Request *requestView `expr:"request"`
+	Meter   *meter       `expr:"$meter"` // nil: a new one for each expression
 }
 
 // expressionError is a mistake in an expression, with its place in the source.
@@ -39,16 +40,7 @@ func (e *expressionError) Error() string { return e.msg }
 func compileExpression(source string) (*expression, error) {
 	scan := &scanner{callees: map[*ast.IdentifierNode]bool{}, locals: map[string]bool{}}
 	rewrite := &rewriter{scan: scan, paths: map[ast.Node][]string{}, became: map[ast.Node]ast.Node{}}
-	program, err := expr.Compile(source,
-		expr.Env(environment{}),
-		expr.Function(getFunc, get),
-		expr.Function(textFunc, text),
-		expr.Function(boolFunc, boolean),
-		expr.Function(anyFunc, present),
-		expr.Function("fromJSON", fromJSON, new(func(string) any)),
-		expr.Patch(scan),
-		expr.Patch(rewrite),
-	)
+	program, err := expr.Compile(source, withFunctions, expr.Env(environment{}), expr.Patch(scan), expr.Patch(rewrite))
 	if rewrite.err != nil {
 		return nil, locate(source, rewrite.err)
 	}
@@ -81,15 +73,31 @@ func locate(source string, err error) error {
 // eval returns the expression's value. The error says what could not be done,
 // without the line and caret that expr draws below its messages.
 func (e *expression) eval(env environment) (any, error) {
+	if env.Meter == nil {
+		env.Meter = &meter{}
+	}
 	value, err := expr.Run(e.program, env)
 	if err != nil {
-		var at *file.Error
-		if errors.As(err, &at) {
-			err = errors.New(at.Message)
-		}
-		return nil, fmt.Errorf("%s: %w", e.source, err)
+		return nil, fmt.Errorf("%s: %w", e.source, plainError(err))
 	}
 	return value, nil
+}
+
+// maxError is how many bytes of an error are kept: expr quotes what it could not
+// read, however long.
+const maxError = 1_000
+
+func plainError(err error) error {
+	at, ok := errors.AsType[*file.Error](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(err, errTooMuch), at.Message == errTooMuchMemory:
+		return errTooMuch
+	case len(at.Message) > maxError:
+		return errors.New(strings.ToValidUTF8(at.Message[:maxError], "") + "…")
+	}
+	return errors.New(at.Message)
 }
 
 // holds evaluates a condition. Anything but true or false is an error, save

@@ -182,7 +182,7 @@ func FuzzLazy(f *testing.F) {
 		if (err == nil) != (lazyErr == nil) {
 			t.Fatalf("whole: %v, lazy: %v", err, lazyErr)
 		}
-		request := &requestView{Request: push(body)}
+		request := &requestView{request: push(body)}
 		want, err := compiled.eval(environment{Payload: whole, Request: request})
 		got, lazyErr := compiled.eval(environment{Payload: lazy, Request: request})
 		if (err == nil) != (lazyErr == nil) {
@@ -209,7 +209,7 @@ func FuzzCompileExpression(f *testing.F) {
 			checkPlace(t, err, source)
 			return
 		}
-		_, _ = compiled.holds(environment{Request: &requestView{Request: push("")}})
+		_, _ = compiled.holds(environment{Request: &requestView{request: push("")}})
 	})
 }
 
@@ -226,7 +226,7 @@ func FuzzCompileValue(f *testing.F) {
 			checkPlace(t, err, s)
 			return
 		}
-		_, _ = v.text(environment{Request: &requestView{Request: push("")}})
+		_, _ = v.text(environment{Request: &requestView{request: push("")}})
 	})
 }
 

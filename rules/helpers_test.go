@@ -66,7 +66,7 @@ func envOf(t testing.TB, r *Request) environment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return environment{Payload: payload, Request: &requestView{Request: r, hook: &Hook{}}}
+	return environment{Payload: payload, Request: &requestView{request: r, hook: &Hook{}}}
 }
 
 // paths spells what is needed as sorted paths: "a.b.c", "*" for everything.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,6 +26,8 @@ type Hook struct {
 	firstMatch bool
 	rules      []*rule
 	need       *fields // of the payload, over all rules
+	definition *Definition
+	unread     error // why senders cannot be judged; only of a configuration loaded to explain
 }
 
 func (c *compiler) readHooks(n node) {
@@ -56,15 +59,13 @@ func (c *compiler) checkPath(key node) bool {
 func (c *compiler) readHook(key, n node) {
 	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, need: &fields{}}
 	verified, ruled := false, false
-	n.mapping(
-		setting{"verify", func(n node) { verified = true; c.readVerify(h, n) }},
-		setting{"methods", func(n node) { h.Methods = n.methods() }},
-		setting{"content", func(n node) { h.content = content(n.one(string(contentJSON), string(contentForm))) }},
-		setting{"respond", func(n node) { h.Respond = n.respond() }},
-		setting{"paused", func(n node) { h.Paused = n.boolean() }},
-		setting{"first_match", func(n node) { h.firstMatch = n.boolean() }},
-		setting{"rules", func(n node) { ruled = true; c.readRules(h, n) }},
-	)
+	n.mapping(h.settings(
+		func(n node) {
+			verified = true
+			h.unread = errors.Join(n.unreadIn(func() { c.readVerify(h, n) }), h.unread)
+		},
+		func(n node) { ruled = true; c.readRules(h, n) },
+	)...)
 	if !verified && n.Kind == yaml.MappingNode {
 		key.problem("has no verify; write how senders prove who they are, as in verify: {github: \"${env:SECRET}\"}, or verify: none to let everyone in")
 	}
@@ -72,6 +73,35 @@ func (c *compiler) readHook(key, n node) {
 		key.problem("has no rules; it would never do anything")
 	}
 	c.hooks = append(c.hooks, h)
+}
+
+// settings are those of a hook; how it is verified and what its rules are is not
+// the hook's own to read.
+func (h *Hook) settings(readVerify, readRules func(node)) []setting {
+	return []setting{
+		{"verify", form{readVerify, verifySchema}, "how senders prove who they are; `none` lets everyone in", mustBe},
+		{"rules", form{readRules, rulesSchema}, "what to do, in order; all that match fire", mustBe},
+		{"respond", responds.to(&h.Respond), "what a sender is told whose event fires a rule", "`accepted`"},
+		{"first_match", booleans.to(&h.firstMatch), "stop at the first rule that fires", "`false`"},
+		{"paused", booleans.to(&h.Paused), "what arrives is accepted and queued, and nothing begins", "`false`"},
+		{"methods", httpMethods.to(&h.Methods), "HTTP methods that the hook takes", "`[POST]`"},
+		{"content", contents.to(&h.content), "how the body is read, whatever the sender's Content-Type says", "by Content-Type"},
+	}
+}
+
+var (
+	contents    = oneOf(contentJSON, contentForm)
+	httpMethods = kind[[]string]{node.methods, func() *schema { return listOf(&schema{Enum: methods}) }}
+)
+
+func hooksSchema() *schema {
+	s := namedOf(&schema{Pattern: "^/"}, mappingOf((&Hook{}).settings(nil, nil)...))
+	s.MinProperties = 1
+	return s
+}
+
+func rulesSchema() *schema {
+	return listOf(mappingOf((&rule{}).settings(new(bool))...))
 }
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}

@@ -14,15 +14,6 @@ type Limits struct {
 	Processes int     `json:"processes,omitempty"` // with their threads
 }
 
-func (r *ruleSettings) readLimits(n node) {
-	n.mapping(
-		setting{"memory", func(n node) { r.limits.Memory = n.size() }},
-		setting{"cpu", func(n node) { r.limits.CPU = n.processors() }},
-		setting{"processes", func(n node) { r.limits.Processes = n.count() }},
-		setting{"output", func(n node) { r.outputLimit = n.size() }},
-	)
-}
-
 // The kernel counts a hundredth of a processor and more; nobody has as many as
 // the most.
 const leastCPU, mostCPU = 0.01, 10000

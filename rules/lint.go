@@ -42,7 +42,7 @@ func (l *linter) read(top *topLevel) {
 	}
 	each("keep", func(n node) {
 		c := compiler{keep: l.keep}
-		c.readKeep(n)
+		n.mapping(c.keepSettings()...)
 		l.keep = c.keep
 	})
 	each("defaults", func(n node) { l.defaults = settingsOf(n); l.secretFiles(n); l.pace(n) })
@@ -71,7 +71,7 @@ func (l *linter) hook(key, n node) {
 	l.door(set)
 	scope := &scope{provider: l.known[providerOf(set["verify"])], params: parametersOf(key.Value)}
 	var rules []*lintedRule
-	for i, e := range listOf(set["rules"]) {
+	for i, e := range elementsOf(set["rules"]) {
 		name := ruleName(e, i)
 		rules = append(rules, l.rule(scope, e.in(key.where+`, rule "`+name+`"`), name))
 	}
@@ -87,15 +87,15 @@ func (l *linter) door(set settings) {
 	} else if ok && v.Value == "none" {
 		l.warn(v, "everyone who reaches the server can make these rules run, with whatever payload they like; have senders prove who they are, as in verify: {bearer: \"${env:TOKEN}\"}")
 	}
-	for _, e := range listOf(set["methods"]) {
+	for _, e := range elementsOf(set["methods"]) {
 		if e.Value == "GET" || e.Value == "HEAD" {
 			l.warn(e, "a link is enough to make these rules run: the preview of a chat, a crawler and a browser follow one that nobody meant to follow; leave %s out where the sender can POST", e.Value)
 		}
 	}
 }
 
-// listOf is empty for what is no list.
-func listOf(n node) []node {
+// elementsOf is empty for what is no list.
+func elementsOf(n node) []node {
 	if n.Node == nil || n.Kind != yaml.SequenceNode {
 		return nil
 	}

@@ -31,19 +31,19 @@ func (r *reader) builtin(n *ast.BuiltinNode) *shape {
 	}
 	switch {
 	case slices.Contains(givesBool, n.Name):
-		return is(aBool)
+		return is(boolKind)
 	case slices.Contains(givesNumber, n.Name):
-		return is(aNumber)
+		return is(numberKind)
 	case slices.Contains(givesText, n.Name):
-		return is(aText)
-	case slices.Contains(givesSame, n.Name) && list.only(aList):
+		return is(textKind)
+	case slices.Contains(givesSame, n.Name) && list.only(listKind):
 		return list
-	case slices.Contains(givesOne, n.Name) && list.only(aList):
+	case slices.Contains(givesOne, n.Name) && list.only(listKind):
 		return list.element
 	case n.Name == "map":
 		return listShape(body)
 	case n.Name == "split":
-		return listShape(is(aText))
+		return listShape(is(textKind))
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (r *reader) builtin(n *ast.BuiltinNode) *shape {
 // predicate reads what is asked of each element of a list.
 func (r *reader) predicate(n *ast.PredicateNode, list *shape) *shape {
 	var element *shape
-	if list.only(aList) {
+	if list.only(listKind) {
 		element = list.element
 	}
 	r.elems = append(r.elems, element)

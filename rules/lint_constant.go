@@ -63,7 +63,7 @@ func isLogic(n ast.Node) bool {
 	return ok && slices.Contains(logicOperators, b.Operator)
 }
 
-func isAnd(operator string) bool { return operator == "&&" || operator == "and" }
+func joinsAll(operator string) bool { return operator == "&&" || operator == "and" }
 
 // judge says what a part always comes to, and why if the reason is not in a
 // smaller part.
@@ -107,12 +107,12 @@ func spellVerdict(v verdict) string {
 // judgeLogic looks at all parts that one kind of operator joins. What && makes
 // impossible, || makes certain when each part is turned round.
 func judgeLogic(n *ast.BinaryNode) (v verdict, why string) {
-	and := isAnd(n.Operator)
+	and := joinsAll(n.Operator)
 	decisive, rest := neverTrue, alwaysTrue // of &&
 	if !and {
 		decisive, rest = alwaysTrue, neverTrue
 	}
-	parts := operands(n, and)
+	parts := joined(n, and)
 	all := true
 	for _, part := range parts {
 		one, _ := judge(part)
@@ -134,10 +134,10 @@ func judgeLogic(n *ast.BinaryNode) (v verdict, why string) {
 	return alwaysTrue, "always true, because one part holds whatever " + term + " is; to rule several values out write && in place of ||"
 }
 
-// operands lists what && (or ||) joins, nested ones of the same kind included.
-func operands(n ast.Node, and bool) []ast.Node {
-	if b, ok := n.(*ast.BinaryNode); ok && isLogic(b) && isAnd(b.Operator) == and {
-		return append(operands(b.Left, and), operands(b.Right, and)...)
+// joined lists what && (or ||) joins, nested ones of the same kind included.
+func joined(n ast.Node, and bool) []ast.Node {
+	if b, ok := n.(*ast.BinaryNode); ok && isLogic(b) && joinsAll(b.Operator) == and {
+		return append(joined(b.Left, and), joined(b.Right, and)...)
 	}
 	return []ast.Node{n}
 }
@@ -145,7 +145,7 @@ func operands(n ast.Node, and bool) []ast.Node {
 // conjunctsOf spells the parts that all have to hold for a condition to hold.
 func conjunctsOf(n ast.Node) []string {
 	var parts []string
-	for _, part := range operands(n, true) {
+	for _, part := range joined(n, true) {
 		parts = append(parts, part.String())
 	}
 	return parts
@@ -178,6 +178,6 @@ func constant(n ast.Node) (any, bool) {
 	if err != nil {
 		return nil, false
 	}
-	value, err := compiled.eval(environment{Request: &requestView{Request: &Request{}, hook: &Hook{}}})
+	value, err := compiled.eval(environment{Request: &requestView{request: &Request{}, hook: &Hook{}}})
 	return value, err == nil
 }

@@ -79,7 +79,7 @@ func (l *linter) pattern(t *lintedText, n *ast.BinaryNode, pattern string) {
 	if err != nil {
 		return // told when the file was read
 	}
-	begins, ends := bound(re, first), bound(re, last)
+	begins, ends := bound(re, front), bound(re, back)
 	switch {
 	case !begins && !ends:
 		l.warnAt(t, n.Right, "the pattern matches anywhere in the text, also where somebody has put more around it; write \"^(%s)$\" for all of it", pattern)
@@ -94,8 +94,8 @@ func (l *linter) pattern(t *lintedText, n *ast.BinaryNode, pattern string) {
 type side int
 
 const (
-	first side = iota
-	last
+	front side = iota
+	back
 )
 
 // bound tells that a pattern says on one side where the text begins or ends, or
@@ -103,9 +103,9 @@ const (
 func bound(re *syntax.Regexp, at side) bool {
 	switch re.Op {
 	case syntax.OpBeginText:
-		return at == first
+		return at == front
 	case syntax.OpEndText:
-		return at == last
+		return at == back
 	case syntax.OpCapture:
 		return bound(re.Sub[0], at)
 	case syntax.OpStar, syntax.OpPlus: // .* says that anything may stand there
@@ -116,7 +116,7 @@ func bound(re *syntax.Regexp, at side) bool {
 		return bound(re.Sub[int(at)*(len(re.Sub)-1)], at)
 	case syntax.OpLiteral: // a separator at the end, as in ^refs/heads/: a beginning is meant
 		end := re.Rune[len(re.Rune)-1]
-		return at == last && !unicode.IsLetter(end) && !unicode.IsDigit(end)
+		return at == back && !unicode.IsLetter(end) && !unicode.IsDigit(end)
 	}
 	return false
 }

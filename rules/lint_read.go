@@ -44,11 +44,11 @@ func (r *reader) warn(part ast.Node, format string, args ...any) {
 func (r *reader) read(n ast.Node) *shape {
 	switch n := n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
-		return is(aNumber)
+		return is(numberKind)
 	case *ast.StringNode:
-		return is(aText)
+		return is(textKind)
 	case *ast.BoolNode:
-		return is(aBool)
+		return is(boolKind)
 	case *ast.IdentifierNode:
 		return r.identifier(n)
 	case *ast.PointerNode:
@@ -146,10 +146,10 @@ func (r *reader) field(of *shape, whole ast.Node, name string, at ast.Node) *sha
 	switch {
 	case of.unknown():
 		return nil
-	case of.only(aList):
+	case of.only(listKind):
 		r.warn(at, "%s %s and has no field %s; write any(%s, .%s == …), or [0] for the first", baseOf(whole), of, name, baseOf(whole), name)
 		return nil
-	case !of.may(aObject):
+	case !of.may(objectKind):
 		r.warn(at, "%s %s and has no field %s, so this always fails", baseOf(whole), of, name)
 		return nil
 	}

@@ -59,7 +59,7 @@ func TestWarnings(t *testing.T) {
 			if _, err := Load(file); err != nil {
 				t.Fatal(err)
 			}
-			report, err := Check(file, samples)
+			report, err := Check(file, samples, false)
 			if err != nil || report.Config == nil || report.Problems.Count(Error) > 0 {
 				t.Fatal(report, err)
 			}
@@ -81,7 +81,7 @@ func TestCheckBroken(t *testing.T) {
 			continue
 		}
 		_, loaded := Load(file)
-		report, err := Check(file, samples)
+		report, err := Check(file, samples, false)
 		if err != nil || report.Config != nil {
 			t.Fatalf("%s: %v, %+v", file, err, report)
 		}
@@ -96,14 +96,14 @@ func TestCheckBroken(t *testing.T) {
 		}
 	}
 	both := writeFiles(t, map[string]string{"a.yaml": `hooks: {/a: {verify: none, rules: [{run: make, when: "x &&"}, {run: make, when: "x != 1 || x != 2", tiemout: 1s}]}}`})
-	report, err := Check(both, nil)
+	report, err := Check(both, nil, false)
 	if err != nil || report.Problems.Count(Warning) != 2 || report.Problems.Count(Error) != 2 {
 		t.Errorf("%v %v, want two of each", report.Problems, err)
 	}
-	if _, err := Check(filepath.Join(t.TempDir(), "missing.yaml"), samples); err == nil {
+	if _, err := Check(filepath.Join(t.TempDir(), "missing.yaml"), samples, false); err == nil {
 		t.Error("a file that is not there is no error")
 	}
-	if _, err := Check("testdata/door.warn.yaml", []Sample{{"github", "push", []byte("{")}}); err == nil {
+	if _, err := Check("testdata/door.warn.yaml", []Sample{{"github", "push", []byte("{")}}, false); err == nil {
 		t.Error("a sample that is not JSON is no error")
 	}
 }
@@ -129,7 +129,7 @@ hooks:
       - run: ["{{ program }}"]
         env: {PATH: ""}
 `})
-	report, err := Check(filepath.Join(dir, "hooktender.yaml"), nil)
+	report, err := Check(filepath.Join(dir, "hooktender.yaml"), nil, false)
 	if err != nil || len(report.Problems) > 0 || len(report.Programs) != 3 {
 		t.Fatalf("%+v %v", report, err)
 	}
@@ -179,7 +179,7 @@ func TestExposed(t *testing.T) {
 			"hooktender.yaml": "hooks: {/a: {verify: " + verify + ", rules: [{run: make, env: {secret: public}}]}}",
 			"token":           secretValue,
 		})
-		report, err := Check(filepath.Join(dir, "hooktender.yaml"), nil)
+		report, err := Check(filepath.Join(dir, "hooktender.yaml"), nil, false)
 		if err != nil {
 			t.Fatal(verify, err)
 		}

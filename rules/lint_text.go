@@ -66,7 +66,7 @@ type scope struct {
 func (l *linter) condition(s *scope, t *lintedText) verdict {
 	r := &reader{l: l, scope: s, text: t}
 	r.begin(anyEvent)
-	if shape := r.read(t.tree); !shape.may(aBool) {
+	if shape := r.read(t.tree); !shape.may(boolKind) {
 		r.notBool(t.tree, shape, "a condition")
 	}
 	l.patterns(t)
@@ -138,14 +138,14 @@ func eventsOf(n ast.Node) []string {
 			of, value = value, of
 		}
 		if of.String() == "request.event" {
-			return textsOf(value)
+			return literalTexts(value)
 		}
 	}
 	return anyEvent
 }
 
-// textsOf lists the texts of a literal or of a list of them, nil for all else.
-func textsOf(n ast.Node) []string {
+// literalTexts lists the texts of a literal or of a list of them, nil for all else.
+func literalTexts(n ast.Node) []string {
 	switch n := n.(type) {
 	case *ast.StringNode:
 		return []string{n.Value}

@@ -12,9 +12,9 @@ func (r *reader) unary(n *ast.UnaryNode) *shape {
 	below := r.read(n.Node)
 	if n.Operator == "!" || n.Operator == "not" {
 		r.needBool(n.Node, below, n.Operator)
-		return is(aBool)
+		return is(boolKind)
 	}
-	return is(aNumber)
+	return is(numberKind)
 }
 
 var (
@@ -40,14 +40,14 @@ func (r *reader) binary(n *ast.BinaryNode) *shape {
 		return both
 	case slices.Contains(equalities, op) || slices.Contains(orders, op):
 		r.comparison(n)
-		return is(aBool)
+		return is(boolKind)
 	case op == "in":
 		r.membership(n)
-		return is(aBool)
+		return is(boolKind)
 	case slices.Contains(textOperators, op):
 		r.needText(n.Left, r.read(n.Left), n)
 		r.needText(n.Right, r.read(n.Right), n)
-		return is(aBool)
+		return is(boolKind)
 	default:
 		r.all(n.Left, n.Right)
 	}
@@ -66,11 +66,11 @@ func (r *reader) logic(n *ast.BinaryNode) *shape {
 		r.needBool(side, r.read(side), n.Operator)
 	}
 	r.narrow(events)
-	return is(aBool)
+	return is(boolKind)
 }
 
 func (r *reader) needBool(n ast.Node, s *shape, operator string) {
-	if !s.may(aBool) {
+	if !s.may(boolKind) {
 		r.notBool(n, s, operator)
 	}
 }
@@ -78,11 +78,11 @@ func (r *reader) needBool(n ast.Node, s *shape, operator string) {
 func (r *reader) notBool(n ast.Node, s *shape, who string) {
 	instead := n.String() + " != nil"
 	switch {
-	case s.only(aText):
+	case s.only(textKind):
 		instead = n.String() + ` != ""`
-	case s.only(aNumber):
+	case s.only(numberKind):
 		instead = n.String() + " > 0"
-	case s.only(aList):
+	case s.only(listKind):
 		instead = "len(" + n.String() + ") > 0"
 	}
 	r.warn(n, "%s %s, and %s needs true or false, so this always fails; write %s", n, s, who, instead)
@@ -91,10 +91,10 @@ func (r *reader) notBool(n ast.Node, s *shape, who string) {
 // needText looks at a side of contains and its like.
 func (r *reader) needText(n ast.Node, s *shape, whole *ast.BinaryNode) {
 	switch {
-	case s.may(aText):
-	case s.only(aList) && whole.Operator == "contains":
+	case s.may(textKind):
+	case s.only(listKind) && whole.Operator == "contains":
 		instead := whole.Right.String() + " in " + n.String()
-		if s.element.only(aObject) {
+		if s.element.only(objectKind) {
 			instead = "any(" + n.String() + ", .name == " + whole.Right.String() + ")"
 		}
 		r.warn(n, "%s %s, and contains looks into texts, so this always fails; write %s", n, s, instead)
@@ -150,7 +150,7 @@ func dividends(n ast.Node) []string {
 }
 
 func (r *reader) mismatch(a ast.Node, as *shape, b ast.Node, bs *shape, operator string) {
-	if isLiteral(a) && !isLiteral(b) { // the field comes first
+	if isWrittenOut(a) && !isWrittenOut(b) { // the field comes first
 		a, as, b, bs = b, bs, a, as
 	}
 	result := "is never true"
@@ -163,7 +163,7 @@ func (r *reader) mismatch(a ast.Node, as *shape, b ast.Node, bs *shape, operator
 	r.warn(a, "%s %s, and %s %s, so this %s; %s", a, as, b, is(bs.kinds[0]), result, instead(a, as, b))
 }
 
-func isLiteral(n ast.Node) bool {
+func isWrittenOut(n ast.Node) bool {
 	switch n.(type) {
 	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
 		return true
@@ -175,15 +175,15 @@ func isLiteral(n ast.Node) bool {
 // this shape.
 func instead(field ast.Node, s *shape, literal ast.Node) string {
 	switch text, isText := literal.(*ast.StringNode); {
-	case s.only(aText) && isLiteral(literal):
+	case s.only(textKind) && isWrittenOut(literal):
 		return "write " + strconv.Quote(literal.String())
-	case s.only(aNumber) && isText:
+	case s.only(numberKind) && isText:
 		if _, err := strconv.ParseFloat(text.Value, 64); err == nil {
 			return "write " + text.Value + " without quotes"
 		}
-	case s.only(aBool) && isText && (text.Value == "true" || text.Value == "false"):
+	case s.only(boolKind) && isText && (text.Value == "true" || text.Value == "false"):
 		return "write " + text.Value + " without quotes"
-	case s.only(aList) && isLiteral(literal):
+	case s.only(listKind) && isWrittenOut(literal):
 		return "write " + literal.String() + " in " + field.String()
 	}
 	kinds := make([]string, len(s.kinds))
@@ -198,7 +198,7 @@ func (r *reader) membership(n *ast.BinaryNode) {
 	left, right := r.read(n.Left), r.read(n.Right)
 	if list, ok := n.Right.(*ast.ArrayNode); ok {
 		for _, e := range list.Nodes {
-			if isLiteral(e) {
+			if isWrittenOut(e) {
 				if of := r.read(e); !left.comparable(of) {
 					r.mismatch(n.Left, left, e, of, "==")
 				}
@@ -208,9 +208,9 @@ func (r *reader) membership(n *ast.BinaryNode) {
 		return
 	}
 	switch {
-	case right.only(aText):
+	case right.only(textKind):
 		r.warn(n.Right, "%s %s, and in needs a list or an object, so this always fails; write %s contains %s", n.Right, right, n.Right, n.Left)
-	case right.only(aList) && right.element != nil && !left.comparable(right.element):
+	case right.only(listKind) && right.element != nil && !left.comparable(right.element):
 		r.warn(n.Left, "%s %s, and an element of %s %s, so this is never true; compare with what the elements hold, as in any(%s, .name == %s)",
 			n.Left, left, n.Right, right.element, n.Right, n.Left)
 	}

@@ -54,22 +54,30 @@ func defaultServer() Server {
 // wrong with what the files say the error is [Problems], holding everything at
 // once, and of the Config there is only Files: nothing of a wrong configuration
 // is used, but a change of one of its files may make it good.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return loadWith(path, false) }
+
+// LoadToExplain is Load for a machine that need not have the secrets: a reference
+// that cannot be read there is no problem. A hook whose senders cannot be judged
+// without it says so, and all else of it counts.
+func LoadToExplain(path string) (*Config, error) { return loadWith(path, true) }
+
+func loadWith(path string, lenient bool) (*Config, error) {
 	top, err := readTop(path)
 	if err != nil {
 		return nil, err
 	}
+	top.d.lenient = lenient
 	return top.compile(path)
 }
 
 // compile makes a Config of what the files say.
 func (t *topLevel) compile(path string) (*Config, error) {
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
-	t.single("server", c.readServer)
-	t.single("state", func(n node) { c.state = n.folder() })
-	t.single("keep", c.readKeep)
-	// Defaults count for the hooks of every file, so they are read first.
-	t.single("defaults", func(n node) { n.mapping(c.defaults.settings()...) })
+	for _, s := range c.settings() {
+		if s.name != "hooks" {
+			t.single(s.name, s.form.read)
+		}
+	}
 	for _, n := range t.settings["hooks"] {
 		c.readHooks(n)
 	}
@@ -141,7 +149,7 @@ func readTop(path string) (*topLevel, error) {
 	if err != nil {
 		return nil, err
 	}
-	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}, asked: map[Reference]bool{}}, settings: map[string][]node{}}
+	top := &topLevel{d: &decoder{secrets: map[Reference]verify.Secret{}, asked: map[Reference]bool{}, missing: map[Reference]error{}}, settings: map[string][]node{}}
 	for _, f := range files {
 		s, err := readSource(f)
 		if err != nil {
@@ -159,10 +167,11 @@ func (t *topLevel) collect(n node) {
 	if n.Kind != yaml.MappingNode {
 		n = n.in("the file")
 	}
-	keep := func(name string) setting {
-		return setting{name, func(n node) { t.settings[name] = append(t.settings[name], n) }}
+	settings := (&compiler{}).settings()
+	for i, s := range settings {
+		settings[i].form.read = func(n node) { t.settings[s.name] = append(t.settings[s.name], n) }
 	}
-	n.mapping(keep("server"), keep("state"), keep("keep"), keep("defaults"), keep("hooks"))
+	n.mapping(settings...)
 }
 
 // collectState looks for the state folder in a file that is no YAML as a whole:

@@ -80,38 +80,38 @@ func isParameter(segment string) bool {
 	return strings.HasPrefix(segment, ":") || strings.HasPrefix(segment, "*")
 }
 
-// Match tells whether a requested path is the hook's, and what its parameters
-// stand for. A parameter at the end that takes all that is left begins with a
-// slash, as routers have it.
-func (h *Hook) Match(path string) (params map[string]string, ok bool) {
-	rest := path
-	for segment := range strings.SplitSeq(h.Path[1:], "/") {
-		rest, ok = strings.CutPrefix(rest, "/")
-		if !ok {
-			return nil, false
-		}
-		if strings.HasPrefix(segment, "*") {
-			return with(params, segment[1:], "/"+rest), true
-		}
-		part := rest
-		if end := strings.IndexByte(rest, '/'); end >= 0 {
-			part = rest[:end]
-		}
-		rest = rest[len(part):]
+// Match tells whether a requested path, decoded, is the hook's, and what its
+// parameters are.
+func (h *Hook) Match(path string) (params map[string]string, ok bool) { return matchPath(h.Path, path) }
+
+// matchPath tells whether a requested path, decoded, is a hook's, and what its
+// parameters are: :name is one part, *name all that is left with its slash.
+func matchPath(hook, path string) (params map[string]string, ok bool) {
+	params = map[string]string{}
+	for hook != "" {
+		want, hookRest := segment(hook)
+		have, rest := segment(path)
 		switch {
-		case strings.HasPrefix(segment, ":") && part != "":
-			params = with(params, segment[1:], part)
-		case segment != part:
+		case strings.HasPrefix(want, "/*") && path != "":
+			params[want[2:]] = path
+			return params, true
+		case strings.HasPrefix(want, "/:") && len(have) > 1:
+			params[want[2:]] = have[1:]
+		case want != have:
 			return nil, false
 		}
+		hook, path = hookRest, rest
 	}
-	return params, rest == ""
+	return params, path == ""
 }
 
-func with(m map[string]string, key, value string) map[string]string {
-	if m == nil {
-		m = map[string]string{}
+// segment cuts off the first part of a path with the slash in front of it.
+func segment(path string) (first, rest string) {
+	if path == "" {
+		return "", ""
 	}
-	m[key] = value
-	return m
+	if i := strings.IndexByte(path[1:], '/'); i >= 0 {
+		return path[:i+1], path[i+1:]
+	}
+	return path, ""
 }

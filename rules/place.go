@@ -58,7 +58,7 @@ func (l *linter) program(rule, run node, set settings) Program {
 	}
 	if run.Kind == yaml.ScalarNode {
 		p.Script = run.Value
-	} else if argv := listOf(run); len(argv) > 0 {
+	} else if argv := elementsOf(run); len(argv) > 0 {
 		if name, unknown := argv[0].literal(); !unknown {
 			p.Name = *name
 		}
@@ -109,7 +109,7 @@ func (l *linter) secretFiles(n node) {
 // that hold one are secret and password.
 func (l *linter) written(n node, presets bool) {
 	for key, value := range n.entries() {
-		values := listOf(value)
+		values := elementsOf(value)
 		if values == nil {
 			values = []node{value}
 		}

@@ -32,21 +32,6 @@ const (
 	Latest Busy = "latest"
 )
 
-// Throttle lets the first event through and then none of the same key for a
-// while.
-type Throttle struct {
-	Every Duration `json:"every"`
-	Key   string   `json:"key"`
-}
-
-// Debounce waits until a burst of events of the same key is over, and runs for
-// the last of them.
-type Debounce struct {
-	Quiet Duration `json:"quiet"` // without another event
-	Max   Duration `json:"max"`   // but no longer after the first
-	Key   string   `json:"key"`
-}
-
 // Retry says whether a run that did not succeed is tried again. A script that
 // ends with 75 (EX_TEMPFAIL of sysexits.h) asks for it whatever On says.
 type Retry struct {
@@ -87,15 +72,23 @@ type concurrency struct {
 
 func readConcurrency(n node) *concurrency {
 	c := &concurrency{limit: 1, busy: Queue}
-	n.mapping(
-		setting{"group", func(n node) { c.group = n.key() }},
-		setting{"limit", func(n node) { c.limit = n.count() }},
-		setting{"busy", func(n node) {
-			c.busy = Busy(n.one(string(Queue), string(Skip), string(Replace), string(Latest)))
-		}},
-	)
+	n.mapping(c.settings()...)
 	return c
 }
+
+func (c *concurrency) settings() []setting {
+	return []setting{
+		{"group", keys.to(&c.group), "its name; rules and hooks with the same one share the group", "the rule by itself"},
+		{"limit", counts.to(&c.limit), "of its runs at once", "`1`"},
+		{"busy", busies.to(&c.busy), "what becomes of a run that finds its group at the limit", "`queue`"},
+	}
+}
+
+var (
+	busies        = oneOf(Queue, Skip, Replace, Latest)
+	concurrencies = kind[*concurrency]{readConcurrency, func() *schema { return mappingOf((&concurrency{}).settings()...) }}
+	retries       = kind[*Retry]{readRetry, func() *schema { return mappingOf((&Retry{}).settings()...) }}
+)
 
 // of fills in the group. Where it comes out empty, the rule is a group by itself.
 func (c *concurrency) of(env environment, rule string) (*Concurrency, error) {
@@ -105,7 +98,7 @@ func (c *concurrency) of(env environment, rule string) (*Concurrency, error) {
 	}
 	group := text.String()
 	if group == "" {
-		group = env.Request.Hook + " " + rule
+		group = env.Request.request.Hook + " " + rule
 	}
 	return &Concurrency{Group: group, Limit: c.limit, Busy: c.busy}, nil
 }
@@ -115,18 +108,29 @@ func readRetry(n node) *Retry {
 		Attempts: 3, Delay: Duration(10 * time.Second), MaxDelay: Duration(10 * time.Minute),
 		On: []string{onFailure, onTimeout},
 	}
-	n.mapping(
-		setting{"attempts", func(n node) { r.Attempts = n.count() }},
-		setting{"delay", func(n node) { r.Delay = n.duration() }},
-		setting{"max_delay", func(n node) { r.MaxDelay = n.duration() }},
-		setting{"on", func(n node) { r.On = n.retryReasons() }},
-	)
+	n.mapping(r.settings()...)
 	if n.Kind == yaml.MappingNode && r.Attempts == 1 {
 		n.problem("attempts: 1 means never again; leave retry out")
 	}
 	r.MaxDelay = max(r.MaxDelay, r.Delay)
 	return r
 }
+
+func (r *Retry) settings() []setting {
+	return []setting{
+		{"attempts", counts.to(&r.Attempts), "how often in all, interruptions not counted", "`3`"},
+		{"delay", durations.to(&r.Delay), "before the second attempt; each later one waits twice as long", "`10s`"},
+		{"max_delay", durations.to(&r.MaxDelay), "but no longer", "`10m`"},
+		{"on", reasons.to(&r.On), "after what: `failure`, `timeout`, exit codes", "`[failure, timeout]`"},
+	}
+}
+
+var reasons = kind[[]string]{node.retryReasons, func() *schema {
+	s := listOf(&schema{AnyOf: []*schema{
+		{Enum: []string{onFailure, onTimeout}}, {Type: []string{"integer", "string"}, Minimum: 1, Pattern: `^[0-9]+$`}}})
+	s.Title = "list of failure, timeout and exit codes"
+	return s
+}}
 
 // retryReasons reads a list of failure, timeout and exit codes.
 func (n node) retryReasons() []string {
@@ -144,77 +148,6 @@ func (n node) retryReasons() []string {
 		n.problem("is empty; leave it out for [failure, timeout]")
 	}
 	return reasons
-}
-
-// pace is a throttle or a debounce, whose key may hold values.
-type pace struct {
-	throttle Throttle
-	debounce Debounce
-	by       value
-}
-
-func readThrottle(n node) *pace {
-	p := &pace{}
-	n.mapping(
-		setting{"every", func(n node) { p.throttle.Every = n.duration() }},
-		setting{"by", func(n node) { p.by = n.key() }},
-	)
-	if n.Kind == yaml.MappingNode && p.throttle.Every == 0 {
-		n.problem("must say how often, as in every: 1h")
-	}
-	return p
-}
-
-func readDebounce(n node) *pace {
-	p := &pace{}
-	n.mapping(
-		setting{"quiet", func(n node) { p.debounce.Quiet = n.duration() }},
-		setting{"max", func(n node) { p.debounce.Max = n.duration() }},
-		setting{"by", func(n node) { p.by = n.key() }},
-	)
-	switch d := &p.debounce; {
-	case n.Kind == yaml.MappingNode && d.Quiet == 0:
-		n.problem("must say how long it has to be quiet, as in quiet: 30s")
-	case d.Max == 0:
-		d.Max = 10 * d.Quiet
-	case d.Max < d.Quiet:
-		n.problem("max is shorter than quiet, so it would never be waited for")
-	}
-	return p
-}
-
-// key reads a value by which events are told apart. It is stored, so it cannot
-// hold a secret.
-func (n node) key() value {
-	v := n.value()
-	for _, part := range v {
-		if part.Ref != "" {
-			n.problem("it is stored and shown, so it cannot hold the secret ${%s}", part.Ref)
-		}
-	}
-	return v
-}
-
-// fill puts the key of an event into a command. A rule without a pace has nil.
-func (p *pace) fill(cmd *Command, env environment) error {
-	if p == nil {
-		return nil
-	}
-	text, err := p.by.text(env)
-	if err != nil {
-		return fmt.Errorf("by: %w", err)
-	}
-	if p.throttle.Every > 0 {
-		t := p.throttle
-		t.Key = text.String()
-		cmd.Throttle = &t
-	}
-	if p.debounce.Quiet > 0 {
-		d := p.debounce
-		d.Key = text.String()
-		cmd.Debounce = &d
-	}
-	return nil
 }
 
 // checkPolicies refuses settings that contradict each other.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // A Request is what arrived, as rules see it. The body is the untouched bytes.
@@ -20,46 +21,50 @@ type Request struct {
 	Body     []byte
 	Event    string // as the provider names it; set by Hook.Verify
 	ID       string // likewise
+
+	// ReceivedAt is what now() is in an expression; the clock's time if it is zero.
+	ReceivedAt time.Time
 }
 
 // requestFields are the names below `request` in an expression.
 var requestFields = []string{"event", "headers", "hook", "id", "method", "params", "path", "query", "remote_ip"}
 
 // requestView is `request` in an expression. Maps are made only when asked for,
-// and hold no secrets: what a rule takes from them is stored and shown.
+// and hold no secrets: what a rule takes from them is stored and shown. The
+// request itself is out of reach for whatever prints or takes apart a value.
 type requestView struct {
-	*Request
-	hook   *Hook
-	header header
-	query  url.Values
+	request *Request
+	hook    *Hook
+	header  header
+	query   map[string]any
 }
 
 func (v *requestView) field(key any) (any, error) {
 	switch key {
 	case "event":
-		return v.Event, nil
+		return v.request.Event, nil
 	case "headers":
 		if v.header == nil {
-			v.header = header(v.hook.maskHeader(v.Header))
+			v.header = header(v.hook.maskHeader(v.request.Header))
 		}
 		return v.header, nil
 	case "hook":
-		return v.Hook, nil
+		return v.request.Hook, nil
 	case "id":
-		return v.ID, nil
+		return v.request.ID, nil
 	case "method":
-		return v.Method, nil
+		return v.request.Method, nil
 	case "params":
-		return stringMap(v.Params), nil
+		return stringMap(v.request.Params), nil
 	case "path":
-		return v.Path, nil
+		return v.request.Path, nil
 	case "query":
 		return v.queryMap(), nil
 	case "remote_ip":
-		if !v.RemoteIP.IsValid() { // a socket has none
+		if !v.request.RemoteIP.IsValid() { // a socket has none
 			return nil, nil
 		}
-		return v.RemoteIP.String(), nil
+		return v.request.RemoteIP.String(), nil
 	}
 	return nil, fmt.Errorf("request has no field %v", key)
 }
@@ -68,13 +73,13 @@ func (v *requestView) field(key any) (any, error) {
 // left out, as net/url does.
 func (v *requestView) queryMap() map[string]any {
 	if v.query == nil {
-		v.query, _ = url.ParseQuery(v.hook.maskQuery(v.RawQuery))
+		query, _ := url.ParseQuery(v.hook.maskQuery(v.request.RawQuery))
+		v.query = make(map[string]any, len(query))
+		for name, values := range query {
+			v.query[name] = values[0]
+		}
 	}
-	m := make(map[string]any, len(v.query))
-	for name, values := range v.query {
-		m[name] = values[0]
-	}
-	return m
+	return v.query
 }
 
 func stringMap(from map[string]string) map[string]any {

@@ -39,17 +39,17 @@ func (n node) respondMapping() Respond {
 	r := Respond{OnSuccess: http.StatusOK, OnFailure: http.StatusInternalServerError}
 	waits := false
 	var ofWait []node // settings that only an answer at the end can heed
-	atTheEnd := func(name string, read func(node)) setting {
-		return setting{name, func(n node) { ofWait = append(ofWait, n); read(n) }}
+	settings := r.settings()
+	for i, s := range settings {
+		read := s.form.read
+		switch s.name {
+		case "wait":
+			settings[i].form.read = func(n node) { waits = true; read(n) }
+		case "output", "on_success", "on_failure":
+			settings[i].form.read = func(n node) { ofWait = append(ofWait, n); read(n) }
+		}
 	}
-	n.mapping(
-		setting{"wait", func(n node) { waits = true; r.Wait = n.duration() }},
-		setting{"stream", func(n node) { r.Stream = n.boolean() }},
-		setting{"on_disconnect", func(n node) { r.CancelOnDisconnect = n.one("continue", "cancel") == "cancel" }},
-		atTheEnd("output", func(n node) { r.Output = n.boolean() }),
-		atTheEnd("on_success", func(n node) { r.OnSuccess = n.status(successes) }),
-		atTheEnd("on_failure", func(n node) { r.OnFailure = n.status(failures) }),
-	)
+	n.mapping(settings...)
 	switch {
 	case waits && r.Stream:
 		n.problem("wait and stream: true exclude each other; an answer is sent at the end or as the output comes")
@@ -61,6 +61,32 @@ func (n node) respondMapping() Respond {
 		n.problem("says neither wait nor stream: true; write {wait: 30s}, {stream: true} or just accepted")
 	}
 	return r
+}
+
+func (r *Respond) settings() []setting {
+	return []setting{
+		{"wait", durations.to(&r.Wait), "the answer comes when all runs of the event have ended, or after so long", ""},
+		{"stream", booleans.to(&r.Stream), "the answer is the output of the runs as it comes", "`false`"},
+		{"output", booleans.to(&r.Output), "with `wait`: the answer is the output, not JSON", "`false`"},
+		{"on_success", successStatus.to(&r.OnSuccess), "with `wait`: status if all runs succeeded, 200 to 299", "`200`"},
+		{"on_failure", failureStatus.to(&r.OnFailure), "with `wait`: status if not all did, 400 to 599 or 200 to 299", "`500`"},
+		{"on_disconnect", disconnects.do(func(s string) { r.CancelOnDisconnect = s == "cancel" }), "what becomes of the runs of a sender that hangs up before its answer is complete", "`continue`"},
+	}
+}
+
+var (
+	responds = kind[Respond]{node.respond, func() *schema {
+		return &schema{AnyOf: []*schema{{Enum: []string{"accepted"}}, mappingOf((&Respond{}).settings()...)}}
+	}}
+	disconnects   = oneOf("continue", "cancel")
+	successStatus = kind[int]{func(n node) int { return n.status(successes) }, statusSchema("2")}
+	failureStatus = kind[int]{func(n node) int { return n.status(failures) }, statusSchema("245")}
+)
+
+func statusSchema(hundreds string) func() *schema {
+	return func() *schema {
+		return &schema{Title: "HTTP status", Type: []string{"integer", "string"}, Minimum: 200, Pattern: "^[" + hundreds + "][0-9][0-9]$"}
+	}
 }
 
 // statuses are those that an answer at the end may have.

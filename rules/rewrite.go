@@ -33,6 +33,7 @@ func (s *scanner) Visit(node *ast.Node) {
 type rewriter struct {
 	scan   *scanner
 	paths  map[ast.Node][]string // get calls with a constant path into the payload
+	reads  [][]string            // what called functions read of the payload
 	became map[ast.Node]ast.Node // what each node was replaced by, itself if by nothing
 	err    error
 }
@@ -64,22 +65,43 @@ func (r *rewriter) visit(node *ast.Node) {
 		r.member(node, n)
 	case *ast.CallNode:
 		r.call(n)
+	case *ast.BuiltinNode:
+		if n.Name == "now" && len(n.Arguments) == 0 {
+			request := &ast.IdentifierNode{Value: "request"}
+			r.put(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: nowFunc}, Arguments: []ast.Node{request}})
+			return
+		}
+		r.builtin(n)
 	case *ast.BinaryNode:
-		if slices.Contains(textOperators, n.Operator) {
-			r.requireText(&n.Left, n.Operator)
-			r.requireText(&n.Right, n.Operator)
-		}
-		if n.Operator == "in" {
-			r.guard(&n.Right, anyFunc, n.Operator)
-		}
-		if slices.Contains(logicOperators, n.Operator) {
-			r.requireBool(&n.Left, n.Operator)
-			r.requireBool(&n.Right, n.Operator)
-		}
+		r.binary(node, n)
+	case *ast.PredicateNode:
+		r.predicate(n)
+	case *ast.PairNode:
+		r.charge(&n.Key, flat)
 	case *ast.UnaryNode:
 		if n.Operator == "!" || n.Operator == "not" {
 			r.requireBool(&n.Node, n.Operator)
 		}
+	}
+}
+
+func (r *rewriter) binary(node *ast.Node, n *ast.BinaryNode) {
+	switch op := n.Operator; {
+	case op == "matches":
+		r.matches(node, n)
+	case slices.Contains(textOperators, op):
+		r.requireText(&n.Left, op, 1)
+		r.requireText(&n.Right, op, 1)
+	case slices.Contains(logicOperators, op):
+		r.requireBool(&n.Left, op)
+		r.requireBool(&n.Right, op)
+	case op == "in":
+		r.in(n)
+	case slices.Contains(comparisons, op) && !isLiteral(n.Left) && !isLiteral(n.Right):
+		r.charge(&n.Left, deep)
+	case op == "+" && !isNumber(n.Left) && !isNumber(n.Right):
+		r.charge(&n.Left, flat)
+		r.charge(&n.Right, flat)
 	}
 }
 
@@ -105,6 +127,7 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	}
 	path, known := r.paths[n.Node]
 	if !known || !constant {
+		r.charge(&n.Property, flat)
 		r.replace(node, extend(n.Node, n.Property), nil)
 		return
 	}
@@ -112,23 +135,12 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	r.replace(node, extend(n.Node, n.Property), append(slices.Clip(path), key.Value))
 }
 
-// call refuses what expr would only notice when it runs.
-func (r *rewriter) call(n *ast.CallNode) {
-	name, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok {
-		r.fail(n, "a field cannot be called; functions stand in front: upper(ref), and operators between: ref startsWith \"refs/\"")
-		return
+// requireText guards what must be a text. price is what it costs, in steps for
+// each 64 bytes.
+func (r *rewriter) requireText(node *ast.Node, user string, price int) {
+	if _, constant := (*node).(*ast.StringNode); !constant {
+		r.guard(node, textFunc, user, &ast.IntegerNode{Value: price})
 	}
-	if !slices.Contains(functionNames, name.Value) {
-		r.fail(name, fmt.Sprintf("there is no function %s%s", name.Value, didYouMean(name.Value, functionNames)))
-	}
-}
-
-func (r *rewriter) requireText(node *ast.Node, operator string) {
-	if _, constant := (*node).(*ast.StringNode); constant {
-		return
-	}
-	r.guard(node, textFunc, operator)
 }
 
 // requireBool guards a field of the payload. Everything else that stands as an
@@ -139,15 +151,20 @@ func (r *rewriter) requireBool(node *ast.Node, operator string) {
 	}
 }
 
-// guard puts a function around an operand that lets through only what the
-// operator takes.
-func (r *rewriter) guard(node *ast.Node, function, operator string) {
-	call := &ast.CallNode{
-		Callee: &ast.IdentifierNode{Value: function},
-		Arguments: []ast.Node{*node, &ast.StringNode{Value: operator},
-			&ast.StringNode{Value: sourceOf(*node)}},
-	}
-	r.put(node, call)
+// guard puts a function around an operand that lets through only what its user
+// takes, an operator or a function.
+func (r *rewriter) guard(node *ast.Node, function, user string, more ...ast.Node) {
+	arguments := []ast.Node{*node, &ast.StringNode{Value: user}, &ast.StringNode{Value: sourceOf(*node)}}
+	r.wrap(node, function, append(arguments, more...)...)
+}
+
+// wrap puts a call of one of the guards in a node's place.
+func (r *rewriter) wrap(node *ast.Node, function string, arguments ...ast.Node) {
+	meter := &ast.IdentifierNode{Value: meterName}
+	r.put(node, &ast.CallNode{
+		Callee:    &ast.IdentifierNode{Value: function},
+		Arguments: append([]ast.Node{meter}, arguments...),
+	})
 }
 
 func (r *rewriter) replace(node *ast.Node, by *ast.CallNode, path []string) {
@@ -161,9 +178,17 @@ func (r *rewriter) replace(node *ast.Node, by *ast.CallNode, path []string) {
 func (r *rewriter) put(node *ast.Node, call *ast.CallNode) {
 	call.SetLocation((*node).Location())
 	*node = call
-	for _, made := range []ast.Node{call, call.Callee, call.Arguments[0]} {
-		r.became[made] = made
+	r.own(call)
+	r.own(call.Callee)
+	for _, argument := range call.Arguments {
+		r.own(argument)
 	}
+}
+
+// own marks a node as made by the rewriter.
+func (r *rewriter) own(node ast.Node) ast.Node {
+	r.became[node] = node
+	return node
 }
 
 func (r *rewriter) fail(n ast.Node, msg string) {
@@ -177,6 +202,9 @@ func (r *rewriter) fail(n ast.Node, msg string) {
 func (r *rewriter) fields() fields {
 	var f fields
 	for _, path := range r.paths {
+		f.add(path)
+	}
+	for _, path := range r.reads {
 		f.add(path)
 	}
 	return f
@@ -197,29 +225,4 @@ func getCall(base ast.Node, keys ...ast.Node) *ast.CallNode {
 	}
 }
 
-func isGet(call *ast.CallNode) bool {
-	name, ok := call.Callee.(*ast.IdentifierNode)
-	return ok && name.Value == getFunc
-}
-
-// sourceOf spells a rewritten path as the user wrote it, for error messages.
-func sourceOf(n ast.Node) string {
-	call, ok := n.(*ast.CallNode)
-	if !ok || !isGet(call) {
-		return n.String()
-	}
-	var s string
-	if base, ok := call.Arguments[0].(*ast.IdentifierNode); !ok || base.Value != "payload" {
-		s = sourceOf(call.Arguments[0])
-	}
-	for _, key := range call.Arguments[1:] {
-		if name, ok := key.(*ast.StringNode); ok && s == "" {
-			s = name.Value
-		} else if ok {
-			s += "." + name.Value
-		} else {
-			s += "[" + sourceOf(key) + "]"
-		}
-	}
-	return s
-}
+func isGet(call *ast.CallNode) bool { return calls(call, getFunc) }

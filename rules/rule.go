@@ -12,6 +12,8 @@ import (
 type condition interface {
 	holds(environment) (bool, error)
 	reads() *fields // of the payload
+	// trace says what holds came to and why; it asks everything anew.
+	trace(environment) *Trace
 }
 
 func (e *expression) reads() *fields { return &e.fields }
@@ -26,6 +28,7 @@ func (always) reads() *fields                  { return &fields{} }
 type rule struct {
 	name   string
 	when   condition
+	asks   string  // when as the file has it; "" for always
 	script string  // string form of run
 	argv   []value // list form of run
 	ruleSettings
@@ -51,21 +54,34 @@ func (c *compiler) readRule(name string, n node) *rule {
 		r.dir = n.file.folder()
 	}
 	acts := false
-	settings := append(r.settings(),
-		setting{"name", func(n node) { n.scalar() }},
-		setting{"when", func(n node) {
-			if compiled := n.condition(); compiled != nil {
-				r.when = compiled
-			}
-		}},
-		setting{"run", func(n node) { acts = true; r.readRun(n) }},
-	)
-	n.mapping(settings...)
+	n.mapping(r.settings(&acts)...)
 	r.checkPolicies(n)
 	if !acts && n.Kind == yaml.MappingNode {
 		n.problem("does nothing; write run: and what to run")
 	}
 	return r
+}
+
+// settings are those of a rule. acts becomes true if it does something.
+func (r *rule) settings(acts *bool) []setting {
+	own := []setting{
+		{"name", names.do(func(string) {}), "told apart by it in lists and logs", "`rule-1`, `rule-2`, …"},
+		{"when", conditions.do(func(compiled *expression) {
+			if compiled != nil {
+				r.when, r.asks = compiled, compiled.source
+			}
+		}), "condition", "always"},
+		{"run", form{func(n node) { *acts = true; r.readRun(n) }, runSchema}, "what to run: a text is a shell script; a list is started directly, without a shell", mustBe},
+	}
+	return append(own, r.ruleSettings.settings()...)
+}
+
+var names = kind[string]{func(n node) string { s, _ := n.scalar(); return s }, aText("text")}
+
+func runSchema() *schema {
+	script := aText("")()
+	script.Not = &schema{Type: []string{"string"}, Pattern: `\{\{`}
+	return either("script, or list of texts with {{ values }}", script, listOf(values.schema()))()
 }
 
 func (r *rule) readRun(n node) {

@@ -77,21 +77,21 @@ func (p *provider) union(events []string) *shape {
 	return all
 }
 
-// A kind is what a value is, in words.
-type kind string
+// A valueKind is what a value is, in words.
+type valueKind string
 
 const (
-	aText   kind = "a text"
-	aNumber kind = "a number"
-	aBool   kind = "true or false"
-	aList   kind = "a list"
-	aObject kind = "an object"
+	textKind   valueKind = "a text"
+	numberKind valueKind = "a number"
+	boolKind   valueKind = "true or false"
+	listKind   valueKind = "a list"
+	objectKind valueKind = "an object"
 )
 
 // A shape is what values at one place have been seen to be. A nil shape is one of
 // which nothing is known.
 type shape struct {
-	kinds    []kind            // none: nothing but null was seen
+	kinds    []valueKind       // none: nothing but null was seen
 	fields   map[string]*shape // of an object
 	open     bool              // an object may have others
 	rest     *shape            // what those are
@@ -99,13 +99,13 @@ type shape struct {
 	computed bool              // by the expression, not seen
 }
 
-func is(k kind) *shape { return &shape{kinds: []kind{k}, computed: true} }
+func is(k valueKind) *shape { return &shape{kinds: []valueKind{k}, computed: true} }
 
 func listShape(element *shape) *shape {
-	return &shape{kinds: []kind{aList}, element: element, computed: true}
+	return &shape{kinds: []valueKind{listKind}, element: element, computed: true}
 }
 
-func (s *shape) add(k kind) {
+func (s *shape) add(k valueKind) {
 	if !slices.Contains(s.kinds, k) {
 		s.kinds = append(s.kinds, k)
 	}
@@ -114,13 +114,13 @@ func (s *shape) add(k kind) {
 func (s *shape) learn(value any) {
 	switch v := value.(type) {
 	case string:
-		s.add(aText)
+		s.add(textKind)
 	case int, float64:
-		s.add(aNumber)
+		s.add(numberKind)
 	case bool:
-		s.add(aBool)
+		s.add(boolKind)
 	case []any:
-		s.add(aList)
+		s.add(listKind)
 		for _, e := range v {
 			if s.element == nil {
 				s.element = &shape{}
@@ -128,7 +128,7 @@ func (s *shape) learn(value any) {
 			s.element.learn(e)
 		}
 	case map[string]any:
-		s.add(aObject)
+		s.add(objectKind)
 		s.open = s.open || len(v) == 0
 		for name, below := range v {
 			s.field(name).learn(below)
@@ -168,10 +168,10 @@ func (s *shape) merge(other *shape) {
 func (s *shape) unknown() bool { return s == nil || len(s.kinds) == 0 }
 
 // only tells that the value is of this kind whenever it is there.
-func (s *shape) only(k kind) bool { return !s.unknown() && len(s.kinds) == 1 && s.kinds[0] == k }
+func (s *shape) only(k valueKind) bool { return !s.unknown() && len(s.kinds) == 1 && s.kinds[0] == k }
 
 // may tells that the value can be of this kind.
-func (s *shape) may(k kind) bool { return s.unknown() || slices.Contains(s.kinds, k) }
+func (s *shape) may(k valueKind) bool { return s.unknown() || slices.Contains(s.kinds, k) }
 
 // String says what the value is, and how that is known: "is a number in the
 // recorded payloads".
@@ -194,15 +194,15 @@ func (s *shape) comparable(other *shape) bool {
 
 // requestShape is what `request` has in a hook with these parameters.
 func requestShape(params []string) *shape {
-	texts := &shape{kinds: []kind{aObject}, open: true, rest: is(aText), computed: true}
-	request := &shape{kinds: []kind{aObject}, fields: map[string]*shape{}, computed: true}
+	texts := &shape{kinds: []valueKind{objectKind}, open: true, rest: is(textKind), computed: true}
+	request := &shape{kinds: []valueKind{objectKind}, fields: map[string]*shape{}, computed: true}
 	for _, name := range requestFields {
-		request.fields[name] = is(aText)
+		request.fields[name] = is(textKind)
 	}
 	request.fields["headers"], request.fields["query"] = texts, texts
-	path := &shape{kinds: []kind{aObject}, fields: map[string]*shape{}, computed: true}
+	path := &shape{kinds: []valueKind{objectKind}, fields: map[string]*shape{}, computed: true}
 	for _, name := range params {
-		path.fields[name] = is(aText)
+		path.fields[name] = is(textKind)
 	}
 	request.fields["params"] = path
 	return request

@@ -22,6 +22,9 @@ type Set struct {
 
 func newSet(hooks []*Hook, secrets map[Reference]verify.Secret, literals []verify.Secret) *Set {
 	slices.SortFunc(hooks, func(a, b *Hook) int { return strings.Compare(a.Path, b.Path) })
+	for _, h := range hooks {
+		h.definition = h.define()
+	}
 	return &Set{hooks: hooks, secrets: secrets, literals: literals}
 }
 
@@ -73,15 +76,20 @@ func (h *Hook) Verify(r *Request, now time.Time) error {
 	if h.verifier == nil {
 		return nil
 	}
-	vr := &verify.Request{
-		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
-		Header: r.Header, Body: r.Body, Now: now,
-	}
+	vr := h.evidence(r, now)
 	if err := h.verifier.Verify(vr); err != nil {
 		return err
 	}
 	r.Event, r.ID = h.verifier.Identify(vr)
 	return nil
+}
+
+// evidence is a request as package verify sees it.
+func (h *Hook) evidence(r *Request, now time.Time) *verify.Request {
+	return &verify.Request{
+		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
+		Header: r.Header, Body: r.Body, Now: now,
+	}
 }
 
 // url is what the sender called, as far as the operator said so.
@@ -104,7 +112,7 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	env := environment{Payload: payload, Request: &requestView{Request: r, hook: h}}
+	env := environment{Payload: payload, Request: &requestView{request: r, hook: h}}
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action
 	for _, rule := range h.rules {
@@ -138,7 +146,7 @@ func (h *Hook) Command(name string, r *Request) (*Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	command, err := h.rules[i].command(environment{Payload: payload, Request: &requestView{Request: r, hook: h}})
+	command, err := h.rules[i].command(environment{Payload: payload, Request: &requestView{request: r, hook: h}})
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: %w", name, err)
 	}
@@ -189,12 +197,16 @@ var alwaysSecret = []string{"Authorization", "Proxy-Authorization", "Cookie"}
 // Mask returns the headers and the requested path of a request in the form in
 // which they may be kept and shown: what proves the sender is masked.
 func (h *Hook) Mask(r *Request) (http.Header, string) {
-	path := r.Path
+	path := unambiguous.Replace(r.Path)
 	if r.RawQuery != "" {
 		path += "?" + h.maskQuery(r.RawQuery)
 	}
 	return h.maskHeader(r.Header), path
 }
+
+// unambiguous keeps a question mark in a path from looking like the beginning of
+// the query.
+var unambiguous = strings.NewReplacer("%", "%25", "?", "%3F")
 
 // sensitive are the names of headers and of parts of the query that carry
 // secrets.

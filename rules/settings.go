@@ -5,12 +5,9 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"gopkg.in/yaml.v3"
 )
 
 // compiler gathers what the files say.
@@ -21,28 +18,54 @@ type compiler struct {
 	defaults ruleSettings
 	hooks    []*Hook
 	paths    map[string]node // the key of each hook, by path
+
+	urlUnread error // why server.public_url is not known
 }
 
-func (c *compiler) readServer(n node) {
+// settings are those at the left margin, in the order in which they are read:
+// defaults count for the hooks of every file.
+func (c *compiler) settings() []setting {
+	server := func() *schema { return mappingOf(c.serverSettings()...) }
+	keep := func() *schema { return mappingOf(c.keepSettings()...) }
+	defaults := func() *schema { return mappingOf(c.defaults.settings()...) }
+	return []setting{
+		{"server", form{func(n node) { n.mapping(c.serverSettings()...) }, server}, "the doors, and what they let in", ""},
+		{"state", folders.to(&c.state), "folder of the database", "`$STATE_DIRECTORY`, which systemd sets; else `/var/lib/hooktender` for root, or `~/.local/state/hooktender`"},
+		{"keep", form{func(n node) { n.mapping(c.keepSettings()...) }, keep}, "what of the past is kept", ""},
+		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when` and `run`, for the rules that do not say otherwise", ""},
+		{"hooks", form{c.readHooks, hooksSchema}, "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
+	}
+}
+
+var (
+	doors    = kind[string]{node.consoleAddress, aText("address, or off")}
+	networks = kind[[]netip.Prefix]{node.prefixes, func() *schema {
+		s := listOf(aText("address or network")())
+		s.Title, s.MinItems = "list of addresses and networks", 0
+		return s
+	}}
+)
+
+func (c *compiler) serverSettings() []setting {
 	s := &c.server
-	n.mapping(
-		setting{"listen", func(n node) { s.Listen = n.address() }},
-		setting{"console", func(n node) { s.Console = n.consoleAddress() }},
-		setting{"public_url", func(n node) { s.PublicURL = n.url() }},
-		setting{"trusted_proxies", func(n node) { s.TrustedProxies = n.prefixes() }},
-		setting{"max_body", func(n node) { s.MaxBody = n.size() }},
-		setting{"max_running", func(n node) { s.MaxRunning = n.count() }},
-		setting{"max_queued", func(n node) { s.MaxQueued = n.count() }},
-	)
+	return []setting{
+		{"listen", addresses.to(&s.Listen), "the public door, for hooks and nothing else; `unix:/run/x.sock` for a socket", "`:9000`"},
+		{"console", doors.to(&s.Console), "the private door: health; `off` closes it", "`127.0.0.1:9001`"},
+		{"public_url", form{func(n node) { c.urlUnread = n.unreadIn(func() { s.PublicURL = n.url() }) }, urls.schema}, "what senders call, for schemes that sign the URL; never guessed from the Host header", ""},
+		{"trusted_proxies", networks.to(&s.TrustedProxies), "addresses and networks whose X-Forwarded-For is believed", "none"},
+		{"max_body", sizes.to(&s.MaxBody), "of a request, in bytes; beyond that, senders are answered 413", "`25MiB`"},
+		{"max_running", counts.to(&s.MaxRunning), "runs at once, over all hooks", "`32`"},
+		{"max_queued", counts.to(&s.MaxQueued), "runs that wait for a place; beyond that, senders are answered 503", "`10000`"},
+	}
 }
 
-func (c *compiler) readKeep(n node) {
+func (c *compiler) keepSettings() []setting {
 	k := &c.keep
-	n.mapping(
-		setting{"deliveries", func(n node) { k.Deliveries = time.Duration(n.duration()) }},
-		setting{"runs", func(n node) { k.Runs = time.Duration(n.duration()) }},
-		setting{"output", func(n node) { k.Output = n.size() }},
-	)
+	return []setting{
+		{"deliveries", durations.do(func(d Duration) { k.Deliveries = time.Duration(d) }), "how long deliveries are kept, with their payloads", "`30d`"},
+		{"runs", durations.do(func(d Duration) { k.Runs = time.Duration(d) }), "how long ended runs are kept, with their output", "`90d`"},
+		{"output", sizes.to(&k.Output), "how much output of all runs together is kept", "`2GiB`"},
+	}
 }
 
 // folder reads a path; a relative one starts beside the file.
@@ -97,132 +120,14 @@ func (n node) prefixes() []netip.Prefix {
 	var prefixes []netip.Prefix
 	for _, e := range n.list() {
 		s := e.plain()
-		p, err := netip.ParsePrefix(s)
-		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
-			addr = addr.Unmap() // ::ffff:10.0.0.1 is how some write 10.0.0.1
-			p, err = addr.Prefix(addr.BitLen())
-		}
+		p, err := parsePrefix(s)
 		if err != nil {
 			if s != "" { // else told already
 				e.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", e.Value)
 			}
 			continue
 		}
-		prefixes = append(prefixes, p.Masked())
+		prefixes = append(prefixes, p)
 	}
 	return prefixes
-}
-
-// ruleSettings are what a rule says or the defaults say for it.
-type ruleSettings struct {
-	dir         string
-	env         []envSetting
-	noStdin     bool
-	shell       []string
-	timeout     Duration
-	grace       Duration
-	outputLimit int64
-	limits      Limits
-	user        string // "": the server's own
-	onInterrupt OnInterrupt
-	concurrency *concurrency // nil: only the bound on all runs
-	retry       *Retry       // nil: never
-	throttle    *pace        // nil: each event counts
-	debounce    *pace        // nil: at once
-	approve     bool
-	loopLimit   int // 0: none
-}
-
-type envSetting struct {
-	name  string
-	value value
-}
-
-func ruleDefaults() ruleSettings {
-	return ruleSettings{
-		shell:       []string{"/bin/sh", "-c"},
-		timeout:     Duration(10 * time.Minute),
-		grace:       Duration(10 * time.Second),
-		outputLimit: 4 << 20,
-		onInterrupt: Rerun,
-		loopLimit:   10,
-	}
-}
-
-// settings are those that stand in a rule and in defaults alike.
-func (r *ruleSettings) settings() []setting {
-	return []setting{
-		{"dir", func(n node) { r.dir = n.folder() }},
-		{"env", func(n node) { r.readEnv(n) }},
-		{"stdin", func(n node) { r.noStdin = n.one("payload", "none") == "none" }},
-		{"shell", func(n node) { r.shell = n.shell() }},
-		{"timeout", func(n node) { r.timeout = n.duration() }},
-		{"grace", func(n node) { r.grace = n.duration() }},
-		{"limits", func(n node) { r.readLimits(n) }},
-		{"user", func(n node) { r.user = n.plain() }},
-		{"concurrency", func(n node) { r.concurrency = readConcurrency(n) }},
-		{"retry", func(n node) { r.retry = readRetry(n) }},
-		{"throttle", func(n node) { r.throttle = readThrottle(n) }},
-		{"debounce", func(n node) { r.debounce = readDebounce(n) }},
-		{"approve", func(n node) { r.approve = n.boolean() }},
-		{"loop_limit", func(n node) { r.loopLimit = n.loopLimit() }},
-		{"on_interrupt", func(n node) { r.onInterrupt = OnInterrupt(n.one(string(Rerun), string(Fail))) }},
-	}
-}
-
-// loopLimit is a number, or off, which YAML also spells false.
-func (n node) loopLimit() int {
-	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
-		return 0
-	}
-	return n.count()
-}
-
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// readEnv adds to what the defaults set; the same name takes the newer value.
-func (r *ruleSettings) readEnv(n node) {
-	env := append([]envSetting(nil), r.env...)
-	for key, value := range n.entries() {
-		name := key.Value
-		switch {
-		case !envName.MatchString(name):
-			key.problem("%q is not a name that a shell can use; write letters, digits and _", name)
-		case strings.HasPrefix(name, "HOOKTENDER_"):
-			key.problem("%s: names that begin with HOOKTENDER_ are the server's own", name)
-		default:
-			env = setEnv(env, envSetting{name, value.value()})
-		}
-	}
-	r.env = env
-}
-
-func setEnv(env []envSetting, e envSetting) []envSetting {
-	for i := range env {
-		if env[i].name == e.name {
-			env[i] = e
-			return env
-		}
-	}
-	return append(env, e)
-}
-
-// shell reads the program that takes a script: a name, to which -c is added, or
-// a list that says all, as in [bash, -euo, pipefail, -c].
-func (n node) shell() []string {
-	if n.Kind != yaml.SequenceNode {
-		name := n.plain()
-		if strings.ContainsAny(name, " \t") {
-			n.problem("%q: a shell with options is a list, as in [bash, -euo, pipefail, -c]", name)
-		}
-		return []string{name, "-c"}
-	}
-	var argv []string
-	for _, e := range n.list() {
-		argv = append(argv, e.plain())
-	}
-	if len(argv) == 0 {
-		n.problem("is empty; write bash, or [bash, -euo, pipefail, -c]")
-	}
-	return argv
 }

@@ -163,6 +163,9 @@ func spellAny(result any) (string, error) {
 	case *requestView:
 		return "", fmt.Errorf("request is not a value; take one of its fields: %s", strings.Join(requestFields, ", "))
 	}
+	if size(result, 0) > maxSteps {
+		return "", errTooMuch
+	}
 	return spellJSON(result)
 }
 

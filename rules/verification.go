@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -55,6 +54,9 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 		n.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")
 	}
 	h.verifier = verifier
+	if verifier.NeedsURL() {
+		h.unread = c.urlUnread
+	}
 	for kind := range strings.SplitSeq(p.scheme.Content, "|") {
 		if field, ok := strings.CutPrefix(kind, "form:"); ok {
 			h.formField = field
@@ -64,7 +66,7 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 
 // readProof reads one scheme by its name: a generic one or a provider's preset.
 func readProof(key, n node) *proof {
-	p := &proof{params: map[string]string{}}
+	p := newProof()
 	switch key.Value {
 	case "token":
 		p.readToken(n)
@@ -110,110 +112,77 @@ func (p *proof) readSecrets(n node) {
 
 // readParams reads a preset that takes more than a secret.
 func (p *proof) readParams(n node) {
-	settings := []setting{{"secret", p.readSecrets}}
+	n.mapping(p.settings()...)
+}
+
+func (p *proof) settings() []setting {
+	settings := []setting{{"secret", p.secret(), "the secret, or a list of them while it changes", mustBe}}
 	if p.scheme.Type == "basic" {
-		settings = []setting{{"password", p.readSecrets}, p.param("user")}
+		settings = []setting{
+			p.param("user", "the user's name", mustBe),
+			{"password", p.secret(), "the password, or a list of them while it changes", mustBe},
+		}
 	}
 	for _, m := range schemeParam.FindAllStringSubmatch(p.scheme.Signed+p.scheme.SignedForm, -1) {
-		settings = append(settings, p.param(m[1]))
+		settings = append(settings, p.param(m[1], "signed together with the body", ""))
 	}
-	n.mapping(settings...)
+	return settings
 }
+
+func (p *proof) secret() form {
+	return form{p.readSecrets, secretSchema}
+}
+
+var secretSchema = either("secret, or list of them", aText("")(), listOf(aText("")()))
 
 // schemeParam finds the constants of a hook that a scheme signs.
 var schemeParam = regexp.MustCompile(`\{param:([^}]+)\}`)
 
-func (p *proof) param(name string) setting {
-	return setting{name, func(n node) { p.params[name] = n.plain() }}
+func (p *proof) param(name, about, unset string) setting {
+	return setting{name, texts.do(func(s string) { p.params[name] = s }), about, unset}
 }
 
-// readToken reads {query: auth, secret: S} or {header: X-Token, secret: S}.
-func (p *proof) readToken(n node) {
-	p.scheme.Type = "token"
-	n.mapping(
-		setting{"query", func(n node) { p.scheme.Token = append(p.scheme.Token, "query:"+n.plain()) }},
-		setting{"header", func(n node) { p.scheme.Token = append(p.scheme.Token, "header:"+n.plain()) }},
-		setting{"prefix", func(n node) { p.scheme.Prefix = n.plain() }},
-		setting{"secret", p.readSecrets},
-	)
-	if n.Kind == yaml.MappingNode && len(p.scheme.Token) != 1 {
-		n.problem("must say where the token stands: {header: X-Token, secret: …} or {query: token, secret: …}")
-	}
+// verifySchema is none, or one scheme by its name.
+func verifySchema() *schema {
+	schemes := mappingOf(schemes()...)
+	schemes.MinProperties, schemes.MaxProperties = 1, 1
+	return &schema{AnyOf: []*schema{{Enum: []string{"none"}}, schemes}}
 }
 
-// readHMAC reads the declarative form: any scheme of the kind "HMAC of the body
-// in a header", down to where the timestamp stands.
-func (p *proof) readHMAC(n node) {
-	s := &p.scheme
-	n.mapping(
-		setting{"algorithm", func(n node) { s.Algorithm = n.one("sha1", "sha256", "sha384", "sha512") }},
-		setting{"key", func(n node) { s.Key = n.one("utf8", "hex", "base64", "whsec") }},
-		setting{"secret", p.readSecrets},
-		setting{"header", func(n node) { s.Signature.From = verify.Sources{"header:" + n.plain()} }},
-		setting{"encoding", func(n node) { s.Signature.Encoding = n.one("hex", "base64", "base64url") }},
-		setting{"prefix", func(n node) { s.Signature.Prefix = n.plain() }},
-		setting{"signature", func(n node) { readSignature(&s.Signature, n) }},
-		setting{"signed", func(n node) { s.Signed = n.plain() }},
-		setting{"signed_form", func(n node) { s.SignedForm = n.plain() }},
-		setting{"timestamp", func(n node) { s.Timestamp = readTimestamp(n) }},
-		setting{"id", func(n node) { s.ID = n.sources() }},
-		setting{"event", func(n node) { s.Event = n.sources() }},
-	)
-	if s.Algorithm == "" {
-		s.Algorithm = "sha256"
+// schemes lists what verify may name. Only one is read, by readProof.
+func schemes() []setting {
+	all := []setting{
+		{"token", form{schema: func() *schema { return mappingOf(newProof().tokenSettings()...) }}, "a token in a header or in the query", ""},
+		{"hmac", form{schema: func() *schema { return mappingOf(newProof().hmacSettings()...) }}, "an HMAC of the body, described here", ""},
 	}
-	if n.Kind == yaml.MappingNode && len(s.Signature.From) == 0 {
-		n.problem("must say where the signature stands, as in header: X-Signature")
+	for _, name := range verify.Presets() {
+		p := newProof()
+		p.scheme, _ = verify.Preset(name)
+		all = append(all, setting{name, form{schema: p.presetSchema}, p.about(), ""})
 	}
+	return all
 }
 
-func readSignature(s *verify.Signature, n node) {
-	n.mapping(
-		setting{"from", func(n node) { s.From = n.sources() }},
-		setting{"encoding", func(n node) { s.Encoding = n.one("hex", "base64", "base64url") }},
-		setting{"prefix", func(n node) { s.Prefix = n.plain() }},
-		setting{"sep", func(n node) { s.Sep = n.text() }},
-		setting{"kv", func(n node) { s.KV = n.text() }},
-		setting{"key", func(n node) { s.Key = n.plain() }},
-	)
+func (p *proof) presetSchema() *schema {
+	mapping := mappingOf(p.settings()...)
+	if len(mapping.Required) > 1 {
+		return mapping
+	}
+	return &schema{AnyOf: []*schema{aText("")(), listOf(aText("")()), mapping}, Title: "secret, or list of them"}
 }
 
-func readTimestamp(n node) *verify.Timestamp {
-	t := &verify.Timestamp{}
-	n.mapping(
-		setting{"from", func(n node) { t.From = n.sources() }},
-		setting{"unit", func(n node) { t.Unit = n.one("s", "ms", "us", "rfc3339", "http-date") }},
-		setting{"tolerance", func(n node) { t.Tolerance = n.window() }},
-		setting{"future", func(n node) { t.Future = n.window() }},
-	)
-	return t
+// about says in a few words what proves the sender.
+func (p *proof) about() string {
+	s := p.scheme
+	switch {
+	case s.Type == "basic":
+		return "user and password in `header:Authorization`"
+	case len(s.Token) > 0:
+		return "token in `" + strings.Join(s.Token, "`, `") + "`"
+	case len(s.Signature.From) > 0 && s.Algorithm != "":
+		return strings.ToUpper(s.Type+"-"+s.Algorithm) + " in `" + strings.Join(s.Signature.From, "`, `") + "`"
+	}
+	return s.Type
 }
 
-// window reads how far a timestamp may be off; none switches the check off.
-func (n node) window() verify.Window {
-	if n.Value == "none" {
-		return verify.Unchecked
-	}
-	return verify.Window(time.Duration(n.duration()))
-}
-
-// text reads a separator, which may be a blank.
-func (n node) text() string {
-	if n.Kind != yaml.ScalarNode || n.Value == "" {
-		n.problem("%s, but it must be a text", kindOf(n.Node))
-	}
-	return n.Value
-}
-
-// sources reads one place in a request, or a list of which the first present
-// one counts.
-func (n node) sources() verify.Sources {
-	if n.Kind != yaml.SequenceNode {
-		return verify.Sources{n.plain()}
-	}
-	var s verify.Sources
-	for _, e := range n.list() {
-		s = append(s, e.plain())
-	}
-	return s
-}
+func newProof() *proof { return &proof{params: map[string]string{}} }

@@ -183,8 +183,10 @@ func (a *API) delivery(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown[0].Audit, err = a.Store.AuditOfDelivery(r.Context(), id)
-	return shown[0], err
+	if shown[0].Audit, err = a.Store.AuditOfDelivery(r.Context(), id); err != nil {
+		return nil, err
+	}
+	return a.explain(r.Context(), shown[0])
 }
 
 // body sends a delivery's body as a file of bytes: whatever a stranger sent is

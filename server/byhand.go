@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -154,6 +152,7 @@ func (in *Intake) replay(stored *rules.Delivery, body []byte) (reply, error) {
 			return reply{}, fmt.Errorf("it was rejected, and still is: %w", err)
 		}
 	}
+	req.ReceivedAt = now
 	d := delivery(hook, req, now)
 	d.ReplayOf = stored.ID
 	return in.admit(hook, req, d, func() int64 { return 0 })
@@ -171,15 +170,11 @@ func (in *Intake) command(old *runner.Run, d *rules.Delivery, body []byte) (*rul
 // restore makes the request of a stored delivery again, and finds the hook that
 // answers its path now. What proved the sender then is not in it.
 func (in *Intake) restore(d *rules.Delivery, body []byte) (*rules.Hook, *rules.Request, error) {
-	path, query, _ := strings.Cut(d.Path, "?")
-	hook, params := in.hooks.Load().find(path)
+	req := d.Request(body)
+	hook, params := in.hooks.Load().find(req.Path)
 	if hook == nil {
-		return nil, nil, fmt.Errorf("no hook answers %s any more: %w", path, fs.ErrNotExist)
+		return nil, nil, fmt.Errorf("no hook answers %s any more: %w", req.Path, fs.ErrNotExist)
 	}
-	req := &rules.Request{
-		Hook: hook.Path, Method: d.Method, Path: path, RawQuery: query, Params: params,
-		Header: d.Header, Body: body, Event: d.Event, ID: d.EventID,
-	}
-	req.RemoteIP, _ = netip.ParseAddr(d.RemoteIP) // "" for a socket
+	req.Hook, req.Params = hook.Path, params
 	return hook, req, nil
 }

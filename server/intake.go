@@ -153,6 +153,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		Params: paramMap(params), Header: r.Header, RemoteIP: h.proxies.client(r),
 	}
 	received := time.Now()
+	req.ReceivedAt = received
 	var err error
 	room := &reservation{budget: &in.bodies, limit: max(allBodies, h.maxBody)}
 	defer room.release()
@@ -197,7 +198,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	if err != nil {
 		return reply{}, err
 	}
-	d.Decisions = decisions
+	d.Decisions, d.Definition = decisions, hook.Definition()
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
 		in.store.Record(d)

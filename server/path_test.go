@@ -3,11 +3,9 @@ package server
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -140,21 +138,8 @@ func checkPaths(t *testing.T, file string, paths []string) (taken, routable bool
 		if _, accepted, _ := fake.take(); len(accepted) != 1 || accepted[0].Hook != p {
 			t.Errorf("%s of %q is not found: %d %+v", p, paths, w.Code, accepted)
 		}
-		for _, path := range []string{r.URL.Path, r.URL.Path + "/", p, path.Dir(r.URL.Path), "/"} {
-			checkFind(t, in.hooks.Load(), path)
-		}
 	}
 	return true, true
-}
-
-// checkFind holds how a stored delivery finds its hook against how a request does.
-func checkFind(t *testing.T, h *hooks, path string) {
-	t.Helper()
-	hook, params := h.find(path)
-	handle, want, _ := h.router.Lookup(anyMethod, path)
-	if (hook != nil) != (handle != nil) || hook != nil && !maps.Equal(params, paramMap(want)) {
-		t.Errorf("%q is %v with %v here, and %v with %v for the router", path, hook != nil, params, handle != nil, want)
-	}
 }
 
 func isProblems(err error) bool {

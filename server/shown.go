@@ -10,8 +10,9 @@ import (
 // A shownDelivery is a delivery together with its runs.
 type shownDelivery struct {
 	*rules.Delivery
-	Runs  []shownRun          `json:"runs"`
-	Audit []runner.AuditEntry `json:"audit,omitempty"` // only where one is shown
+	Runs     []shownRun          `json:"runs"`
+	Untraced string              `json:"untraced,omitempty"` // why the rules have no traces, where one delivery is shown
+	Audit    []runner.AuditEntry `json:"audit,omitempty"`    // likewise
 }
 
 // An auditedRun is a run with what people did to it.

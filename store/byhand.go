@@ -27,7 +27,7 @@ func auditRows(e *runner.AuditEntry) rows {
 	if e == nil {
 		return nil
 	}
-	return rows{{insertAudit, []any{e.At.UnixMicro(), e.Who, string(e.Did), e.Hook, e.Delivery, e.Run, e.Note}}}
+	return rows{{text: insertAudit, args: []any{e.At.UnixMicro(), e.Who, string(e.Did), e.Hook, e.Delivery, e.Run, e.Note}}}
 }
 
 func auditOf(run *runner.Run) rows { return auditRows(run.By) }
@@ -52,9 +52,9 @@ func (s *Store) Rerun(ctx context.Context, r *runner.Run, by *runner.AuditEntry)
 
 // Pause keeps that a hook is paused by hand, or is not any longer, as by says.
 func (s *Store) Pause(ctx context.Context, by *runner.AuditEntry) error {
-	change := row{pauseHook, []any{by.Hook, by.At.UnixMicro(), by.Who}}
+	change := row{text: pauseHook, args: []any{by.Hook, by.At.UnixMicro(), by.Who}}
 	if by.Did == runner.DidResume {
-		change = row{resumeHook, []any{by.Hook}}
+		change = row{text: resumeHook, args: []any{by.Hook}}
 	}
 	if err := s.submit(ctx, append(rows{change}, auditRows(by)...).insert); err != nil {
 		return fmt.Errorf("storing that hook %s is to %s: %w", by.Hook, by.Did, err)

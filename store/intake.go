@@ -15,8 +15,8 @@ const maxRejectedBody = 64 << 10
 
 const (
 	insertDelivery = `INSERT INTO delivery (id, hook, received_at, remote_ip, method, path,
-		event, event_id, verdict, reason, rules, size, headers, replay_of)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		event, event_id, verdict, reason, rules, size, headers, replay_of, definition)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
 	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
 		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at,

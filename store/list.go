@@ -64,12 +64,12 @@ func deliveryListing(f rules.DeliveryFilter) (string, []any) {
 		append(where.args, limit(f.Limit, defaultListing))
 }
 
-// Delivery returns one delivery with its headers. Its body is Body's to read.
+// Delivery returns one delivery with its headers, and with its definition if that
+// is kept. Its body is Body's to read.
 // The error wraps fs.ErrNotExist if there is none.
 func (s *Store) Delivery(ctx context.Context, id int64) (*rules.Delivery, error) {
 	s.settle(ctx)
-	return one(ctx, s.readDB, scanFullDelivery, missing{"delivery", id},
-		`SELECT `+deliveryColumns+`, headers FROM delivery WHERE id = ?`, id)
+	return one(ctx, s.readDB, scanFullDelivery, missing{"delivery", id}, fullDelivery, id)
 }
 
 // Body returns the body of a delivery. The error wraps fs.ErrNotExist if there

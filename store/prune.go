@@ -126,7 +126,7 @@ func (p *pruner) prune(ctx context.Context) error {
 	if err := p.count(ctx); err != nil {
 		return fmt.Errorf("counting the output: %w", err)
 	}
-	for _, step := range []func(context.Context, *rules.Keep) (int, error){p.deliveries, p.runs, p.audit, p.excess} {
+	for _, step := range []func(context.Context, *rules.Keep) (int, error){p.deliveries, p.definitions, p.runs, p.audit, p.excess} {
 		for {
 			deleted, err := step(ctx, p.keep.Load())
 			if err != nil {
@@ -168,6 +168,13 @@ func (p *pruner) deliveries(ctx context.Context, k *rules.Keep) (int, error) {
 		return 0, nil
 	}
 	return len(ids), p.transact(ctx, deleting(deleteDeliveries, ids), nil)
+}
+
+// definitions deletes those that no delivery needs any longer. They are few, so
+// it is done at once.
+func (p *pruner) definitions(ctx context.Context, k *rules.Keep) (int, error) {
+	before := p.before(k.Deliveries)
+	return 0, p.transact(ctx, func(tx *tx) error { return tx.definitions.prune(tx, before) }, nil)
 }
 
 // runs deletes old runs that have ended, with their output.

@@ -11,8 +11,9 @@ import (
 
 // A row is one row to be inserted, encoded and ready.
 type row struct {
-	text string
-	args []any
+	text  string
+	args  []any
+	needs definitionUse // which has to be on disk, too; mostly nothing
 }
 
 type rows []row
@@ -21,6 +22,11 @@ type rows []row
 // could still change.
 func (rs rows) insert(tx *tx) error {
 	for _, r := range rs {
+		if r.needs.Definition != nil {
+			if err := tx.definitions.keep(tx, r.needs); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.exec(r.text, r.args...); err != nil {
 			return err
 		}
@@ -54,11 +60,12 @@ func deliveryRows(d *rules.Delivery, body []byte) (rows, error) {
 		return nil, fmt.Errorf("encoding the headers: %w", err)
 	}
 	size := max(d.Size, int64(len(d.Body)))
+	use := useOf(d)
 	rs := rows{{insertDelivery, []any{d.ID, d.Hook, d.ReceivedAt.UnixMicro(), d.RemoteIP, d.Method, d.Path,
-		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), d.ReplayOf}}}
+		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), d.ReplayOf, use.id()}, use}}
 	if len(body) > 0 {
 		p := pack(body)
-		rs = append(rs, row{insertBody, []any{d.ID, p.s2, p.data}})
+		rs = append(rs, row{text: insertBody, args: []any{d.ID, p.s2, p.data}})
 	}
 	return rs, nil
 }
@@ -76,7 +83,7 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 
 // runRow is a run with its command, which is encoded already.
 func runRow(r *runner.Run, command string, burst *time.Time) row {
-	return row{insertRun, []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
+	return row{text: insertRun, args: []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
 		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
 		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst),
 		string(r.Hold), r.RerunOf, r.CausedBy, r.Chain}}

@@ -163,5 +163,5 @@ func change(tx *tx, run int64, text string, args []any) error {
 // outputRow is the row of a piece of output, and how many bytes of it that is.
 func outputRow(c *runner.Chunk) (row, int) {
 	p := pack(c.Data)
-	return row{insertOutput, []any{c.Run, c.Attempt, c.Seq, p.s2, p.data}}, len(p.data)
+	return row{text: insertOutput, args: []any{c.Run, c.Attempt, c.Seq, p.s2, p.data}}, len(p.data)
 }

@@ -31,18 +31,6 @@ func scanID(row scanner) (id int64, err error) {
 // scanDelivery reads deliveryColumns, then what else was asked for.
 func scanDelivery(row scanner) (*rules.Delivery, error) { return scanDeliveryAnd(row) }
 
-func scanFullDelivery(row scanner) (*rules.Delivery, error) {
-	var headers []byte
-	d, err := scanDeliveryAnd(row, &headers)
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(headers, &d.Header); err != nil {
-		return nil, fmt.Errorf("its headers: %w", err)
-	}
-	return d, nil
-}
-
 func scanDeliveryAnd(row scanner, more ...any) (*rules.Delivery, error) {
 	d := new(rules.Delivery)
 	var received int64

@@ -18,7 +18,8 @@
 // writer.go, through which it reaches the disk. ids.go explains why an id is
 // known before that. runs.go is the runner's side (runner.Store), list.go
 // what the console and the command line read; prune.go is what is not kept,
-// and share.go of what fired nothing. check.go looks at a database that may be damaged, and copies one. The tables
+// and share.go of what fired nothing; definition.go is what deliveries have in
+// common. check.go looks at a database that may be damaged, and copies one. The tables
 // are in migrations.
 package store
 

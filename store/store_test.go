@@ -62,6 +62,7 @@ func newDelivery(hook string, body string) *rules.Delivery {
 		Decisions: []rules.Decision{{Rule: "redeploy", Matched: true}, {Rule: "other", Error: "no such field"}},
 		Header:    http.Header{"X-Github-Event": {"push"}, "Accept": {"a", "b"}},
 		Size:      int64(len(body)), Body: []byte(body),
+		Definition: &rules.Definition{ID: 7, Text: "the rules of " + hook},
 	}
 }
 

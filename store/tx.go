@@ -11,10 +11,12 @@ import (
 type tx struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by their text
+
+	definitions definitions
 }
 
 func newTx(conn *sql.Conn) *tx {
-	return &tx{conn: conn, stmts: make(map[string]*sql.Stmt)}
+	return &tx{conn: conn, stmts: make(map[string]*sql.Stmt), definitions: newDefinitions()}
 }
 
 // exec runs one statement and returns how many rows it changed. The text must

@@ -148,9 +148,13 @@ func (w *writer) transact(tasks []task) error {
 		w.rollback()
 		return fmt.Errorf("committing to disk: %w", err)
 	}
+	w.tx.definitions.committed()
 	return nil
 }
 
 // rollback makes the connection ready for the next transaction. It fails only
 // where SQLite, out of space, has already rolled back by itself.
-func (w *writer) rollback() { _, _ = w.tx.exec("ROLLBACK") }
+func (w *writer) rollback() {
+	_, _ = w.tx.exec("ROLLBACK")
+	w.tx.definitions.forget()
+}

@@ -45,7 +45,7 @@ It exits with 1 if there is an error, and with --strict also if there is a warni
 	flags.StringVar(&o.format, "format", "text", "text, json, or github for annotations in a workflow")
 	flags.BoolVar(&o.json, "json", false, "the same as --format json")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 1 for warnings, too")
-	flags.BoolVar(&o.elsewhere, "elsewhere", false, "the configuration is for another machine: do not look for its scripts, folders and users on this one")
+	flags.BoolVar(&o.elsewhere, "elsewhere", false, "the configuration is for another machine: do not look for its secrets, scripts, folders and users on this one")
 	return cmd
 }
 
@@ -60,6 +60,12 @@ func fileOf(args []string) string {
 // read at all.
 func loadConfig(path string) (*rules.Config, error) {
 	config, err := rules.Load(path)
+	return config, explainRead(path, err)
+}
+
+// loadToExplain does so on a machine that need not have the secrets.
+func loadToExplain(path string) (*rules.Config, error) {
+	config, err := rules.LoadToExplain(path)
 	return config, explainRead(path, err)
 }
 
@@ -82,7 +88,7 @@ func inspect(path string, elsewhere bool) (*rules.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := rules.Check(path, known)
+	report, err := rules.Check(path, known, elsewhere)
 	if err != nil {
 		return nil, explainRead(path, err)
 	}

@@ -23,7 +23,8 @@ type shownDelivery struct {
 		Rule  string
 		State runner.State
 	}
-	Audit []runner.AuditEntry
+	Untraced string // why there are no traces
+	Audit    []runner.AuditEntry
 }
 
 func deliveriesCommand() *cobra.Command {
@@ -153,6 +154,10 @@ func printDelivery(w io.Writer, d shownDelivery) {
 	field(w, "replay of", number(d.ReplayOf))
 	for _, r := range d.Decisions {
 		field(w, "rule", fmt.Sprintf("%s: %s", r.Rule, outcomeOf(r)))
+		printTrace(w, r.Trace)
+	}
+	if d.Untraced != "" {
+		field(w, "", "why is not known any more: "+d.Untraced)
 	}
 	for _, r := range d.Runs {
 		field(w, "run", fmt.Sprintf("%d  %s  %s", r.ID, r.Rule, r.State))
@@ -165,10 +170,14 @@ func printDelivery(w io.Writer, d shownDelivery) {
 
 func outcomeOf(d rules.Decision) string {
 	switch {
+	case d.Error != "" && d.Trace != nil && d.Trace.Result == rules.Failed:
+		return "could not be decided"
 	case d.Error != "":
 		return "could not be decided: " + d.Error
 	case d.Matched:
 		return "fired"
+	case d.Trace != nil && d.Trace.Result == rules.NotAsked:
+		return "was not asked"
 	}
 	return "did not match"
 }

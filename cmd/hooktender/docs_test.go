@@ -65,6 +65,8 @@ func documents(t *testing.T) []string {
 var deliberate = map[string]string{
 	`configuration.md hook "/open": verify`:  "everyone who reaches the server", // says what none means
 	`configuration.md hook "/ping": methods`: "a link is enough",                // says how GET is let in
+
+	`troubleshooting.md hook "/github/website", rule "docs": when`: "head_comit", // the mistake that the page explains
 }
 
 // TestDocumentsYAML checks every YAML block of the documents as a configuration

@@ -55,13 +55,10 @@ func (l *listing) query(word string) (url.Values, error) {
 	return q, nil
 }
 
-// parseSince reads a time, in the forms that we print and without a zone for
-// here, or how long ago it was.
+// parseSince reads a time, or how long ago it was.
 func parseSince(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
+	if t, ok := parseTime(s); ok {
+		return t, nil
 	}
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
@@ -73,6 +70,16 @@ func parseSince(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("--since: %q is neither a time like \"2006-01-02 15:04:05\" nor a duration like 2h or 3d", s)
 	}
 	return time.Now().Add(-d), nil
+}
+
+// parseTime reads a time in the forms that we print, and without a zone for here.
+func parseTime(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // printJSON prints v for programs, indented for the people who look anyway.

@@ -51,8 +51,8 @@ func rootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), checkCommand(), sendCommand(), reloadCommand(), demoCommand(),
-		deliveriesCommand(), runsCommand(), hooksCommand(), auditCommand(), stateCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), tryCommand(), sendCommand(), reloadCommand(), demoCommand(),
+		deliveriesCommand(), runsCommand(), hooksCommand(), auditCommand(), stateCommand(), schemaCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 	"github.com/hooktender/hooktender/server"
 )
@@ -153,7 +154,9 @@ func printRun(w io.Writer, r *runner.Run) {
 	if r.CausedBy > 0 {
 		field(w, "caused by", fmt.Sprintf("run %d, %s before it", r.CausedBy, counted(r.Chain, "run")))
 	}
-	printCommand(w, r)
+	if r.Command != nil {
+		printCommand(w, r.Command)
+	}
 }
 
 // waitsFor says what a waiting run waits for.
@@ -177,11 +180,7 @@ func number(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-func printCommand(w io.Writer, r *runner.Run) {
-	cmd := r.Command
-	if cmd == nil {
-		return
-	}
+func printCommand(w io.Writer, cmd *rules.Command) {
 	if cmd.Script != "" {
 		field(w, "shell", strings.Join(cmd.Shell, " "))
 		for line := range strings.Lines(cmd.Script) {

@@ -55,6 +55,8 @@ func (p *signed) template(r *Request) *template {
 	return p.body
 }
 
+func (p *signed) places() sources { return p.field.from }
+
 func (p *signed) secrets() sources { return nil }
 
 // compileHMAC is type "hmac".

@@ -48,6 +48,8 @@ func (p *token) accepts(given []byte) bool {
 
 func (p *token) sign(r *Request) error { return p.from[0].set(r, p.prefix+p.text()) }
 
+func (p *token) places() sources { return p.from }
+
 func (p *token) secrets() sources { return p.from }
 
 // accept takes a secret, and how it is spelt in a request.

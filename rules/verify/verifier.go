@@ -20,6 +20,8 @@ type proof interface {
 	verify(r *Request) error
 	// sign changes r so that verify accepts it.
 	sign(r *Request) error
+	// places are where a request carries the proof.
+	places() sources
 	// secrets names the places of a request whose values are secret.
 	secrets() sources
 }
@@ -59,6 +61,12 @@ func (v *Verifier) Sign(r *Request) error {
 	}
 	return v.proof.sign(r)
 }
+
+// Carries reports whether r has anything where the proof belongs, good or not.
+func (v *Verifier) Carries(r *Request) bool { return v.proof.places().peek(r) != "" }
+
+// NamesEvents reports whether the scheme says where the event's name stands.
+func (v *Verifier) NamesEvents() bool { return len(v.event) > 0 }
 
 // SetEvent writes the event's name where the provider would. A scheme that
 // names no events is left alone.

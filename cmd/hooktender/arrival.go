@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+// An arrival is the request that try is to judge.
+type arrival struct {
+	request *rules.Request
+	now     time.Time
+	whole   bool // as it was sent: what it lacks, it lacks
+}
+
+// arrival reads the request from where the flags say.
+func (o *tryOptions) arrival(cmd *cobra.Command) (*arrival, error) {
+	switch {
+	case o.delivery != 0:
+		return o.stored(cmd)
+	case o.request != "":
+		data, err := readFile(cmd, o.request)
+		if err != nil {
+			return nil, fmt.Errorf("--request: %w", err)
+		}
+		r, err := parseRequest(data)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--request: %s: %w", o.request, err)}
+		}
+		return &arrival{request: r, now: time.Now(), whole: true}, nil
+	}
+	return o.madeUp(cmd)
+}
+
+func readFile(cmd *cobra.Command, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(cmd.InOrStdin())
+	}
+	return os.ReadFile(path)
+}
+
+// madeUp is a request put together of flags.
+func (o *tryOptions) madeUp(cmd *cobra.Command) (*arrival, error) {
+	u, err := url.Parse(o.hook)
+	if err != nil || !strings.HasPrefix(u.Path, "/") {
+		return nil, usageError{fmt.Errorf("%q is not a hook's path like /github/website", o.hook)}
+	}
+	r := &rules.Request{Path: u.Path, Method: strings.ToUpper(o.method), RawQuery: u.RawQuery, Header: http.Header{}}
+	if o.query != "" {
+		r.RawQuery = strings.TrimPrefix(o.query, "?")
+	}
+	for _, h := range o.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if name = textproto.TrimString(name); !ok || name == "" {
+			return nil, usageError{fmt.Errorf("--header: %q is not a header like 'X-Token: abc'", name)}
+		}
+		r.Header.Add(name, textproto.TrimString(value))
+	}
+	if o.payload != "" {
+		if r.Body, err = readFile(cmd, o.payload); err != nil {
+			return nil, fmt.Errorf("--payload: %w", err)
+		}
+	}
+	if len(r.Body) > 0 && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return &arrival{request: r, now: time.Now()}, nil
+}
+
+// parseRequest reads an HTTP/1 request as somebody has recorded it: a body without
+// a length goes on to the end of the file, and what follows a body with one, such
+// as a line break of the editor, is not part of it.
+func parseRequest(data []byte) (*rules.Request, error) {
+	reader := bufio.NewReader(bytes.NewReader(data))
+	req, err := http.ReadRequest(reader)
+	if err != nil {
+		return nil, fmt.Errorf("it does not begin with a request line and headers, as in POST /github HTTP/1.1: %w", err)
+	}
+	defer req.Body.Close()
+	r := &rules.Request{Method: req.Method, Path: req.URL.Path, RawQuery: req.URL.RawQuery, Header: req.Header}
+	switch {
+	case len(req.TransferEncoding) > 0:
+		r.Body, err = io.ReadAll(req.Body)
+	case req.ContentLength > 0:
+		r.Body, err = io.ReadAll(req.Body)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("the body ends after %d bytes, but Content-Length says %d", len(r.Body), req.ContentLength)
+		}
+	case req.Header.Get("Content-Length") == "":
+		r.Body, err = io.ReadAll(reader)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the body: %w", err)
+	}
+	return r, nil
+}
+
+// stored is a delivery of the running server.
+func (o *tryOptions) stored(cmd *cobra.Command) (*arrival, error) {
+	c := o.server()
+	path := fmt.Sprintf("/api/deliveries/%d", o.delivery)
+	var raw json.RawMessage
+	if err := c.get(cmd.Context(), path, nil, &raw); err != nil {
+		return nil, err
+	}
+	var d rules.Delivery
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return nil, fmt.Errorf("read the server's answer: %w", err)
+	}
+	stream, err := c.open(cmd.Context(), http.MethodGet, path+"/body", nil)
+	if err != nil {
+		return nil, fmt.Errorf("delivery %d: %w", o.delivery, err)
+	}
+	defer stream.Close()
+	body, err := io.ReadAll(stream)
+	if err != nil {
+		return nil, fmt.Errorf("read the body of delivery %d: %w", o.delivery, err)
+	}
+	r := d.Request(body)
+	return &arrival{request: r, now: r.ReceivedAt, whole: true}, nil
+}
+
+// server is the one whose delivery it is: the one whose state folder the file
+// names, or else, for a changed file that lies elsewhere, the usual one.
+func (o *tryOptions) server() *client {
+	c := &client{socket: o.socket, file: o.file}
+	if c.socket == "" && c.file != "" {
+		if state, err := stateOf(c.file); err != nil || !exists(socketPath(state)) {
+			if state, err := stateOf(""); err == nil && exists(socketPath(state)) {
+				c.file = ""
+			}
+		}
+	}
+	return c
+}

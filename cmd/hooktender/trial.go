@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/server"
+)
+
+// shownTrial is what try prints.
+type shownTrial struct {
+	Hook         string          `json:"hook"`
+	Method       string          `json:"method"`
+	Path         string          `json:"path"` // as requested, with its query
+	Event        string          `json:"event"`
+	EventID      string          `json:"event_id"`
+	Verified     *bool           `json:"verified"` // null: not judged
+	Verification string          `json:"verification"`
+	Verdict      rules.Verdict   `json:"verdict"`
+	Reason       string          `json:"reason"`
+	Answer       server.Foretold `json:"answer"`
+	Rules        []triedRule     `json:"rules"`
+}
+
+// triedRule is a rule and, if it fires, what would run. Secrets stay references.
+type triedRule struct {
+	rules.Decision
+	Command     []string           `json:"command,omitempty"`
+	Dir         string             `json:"dir,omitempty"`
+	Env         map[string]string  `json:"env,omitempty"`
+	Concurrency *rules.Concurrency `json:"concurrency,omitempty"`
+	Throttle    *rules.Throttle    `json:"throttle,omitempty"`
+	Debounce    *rules.Debounce    `json:"debounce,omitempty"`
+
+	command *rules.Command
+}
+
+func showTrial(h *rules.Hook, r *rules.Request, t *rules.Trial, told server.Foretold) *shownTrial {
+	_, path := h.Mask(r)
+	s := &shownTrial{Hook: h.Path, Method: r.Method, Path: path, Event: r.Event, EventID: r.ID, Verified: t.Verified,
+		Verification: t.Proof, Verdict: t.Verdict, Reason: t.Reason, Answer: told, Rules: []triedRule{}}
+	commands := map[string]*rules.Command{}
+	for _, a := range t.Actions {
+		commands[a.Rule] = a.Command
+	}
+	for _, d := range t.Decisions {
+		s.Rules = append(s.Rules, showRule(d, commands[d.Rule]))
+	}
+	return s
+}
+
+func showRule(d rules.Decision, cmd *rules.Command) triedRule {
+	r := triedRule{Decision: d, command: cmd}
+	if cmd == nil {
+		return r
+	}
+	for _, a := range cmd.Argv {
+		r.Command = append(r.Command, a.String())
+	}
+	if cmd.Script != "" {
+		r.Command = append(append(r.Command, cmd.Shell...), cmd.Script)
+	}
+	r.Dir, r.Env = cmd.Dir, map[string]string{}
+	for _, v := range cmd.Env {
+		r.Env[v.Name] = v.Value.String()
+	}
+	r.Concurrency, r.Throttle, r.Debounce = cmd.Concurrency, cmd.Throttle, cmd.Debounce
+	return r
+}
+
+func printTrial(w io.Writer, s *shownTrial) {
+	field(w, "hook", s.Hook)
+	field(w, "request", s.Method+" "+s.Path)
+	field(w, "event", strings.TrimSpace(s.Event+"  "+s.EventID))
+	field(w, "verified", verifiedText(s))
+	field(w, "verdict", string(s.Verdict))
+	if s.Reason != s.Verification {
+		field(w, "reason", s.Reason)
+	}
+	field(w, "answer", strings.TrimSpace(strconv.Itoa(s.Answer.Status)+" "+string(s.Answer.Body)))
+	field(w, "", s.Answer.Note)
+	if s.Verdict == rules.Rejected && len(s.Rules) > 0 {
+		fmt.Fprintln(w, "\nIf it were let in:")
+	}
+	for _, r := range s.Rules {
+		fmt.Fprintln(w)
+		outcome := outcomeOf(r.Decision)
+		if r.Matched {
+			outcome = "fires"
+		}
+		field(w, "rule", r.Rule+": "+outcome)
+		printTrace(w, r.Trace)
+		printExecution(w, r.command)
+	}
+}
+
+func verifiedText(s *shownTrial) string {
+	switch {
+	case s.Verified == nil:
+		return s.Verification
+	case *s.Verified:
+		return "yes, " + s.Verification
+	}
+	return "no, " + s.Verification
+}
+
+// printExecution shows what would run, and when it would not at once.
+func printExecution(w io.Writer, cmd *rules.Command) {
+	if cmd == nil {
+		return
+	}
+	printCommand(w, cmd)
+	if c := cmd.Concurrency; c != nil {
+		field(w, "group", fmt.Sprintf("%s (at most %d at once, busy: %s)", c.Group, c.Limit, c.Busy))
+	}
+	if t := cmd.Throttle; t != nil {
+		field(w, "throttle", fmt.Sprintf("key %q: only if none has run within %v", t.Key, time.Duration(t.Every)))
+	}
+	if d := cmd.Debounce; d != nil {
+		field(w, "debounce", fmt.Sprintf("key %q: after %v without another, at most after %v", d.Key, time.Duration(d.Quiet), time.Duration(d.Max)))
+	}
+}

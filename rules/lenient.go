@@ -1,0 +1,44 @@
+package rules
+
+import (
+	"errors"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
+
+// standInSecret takes the place of a secret that cannot be read, so that all else
+// about a hook is known. Any spelling of a key can be read of it. Nobody is judged
+// by it.
+const standInSecret = verify.Secret("00000000000000000000000000000000")
+
+func (d *decoder) standIn(ref Reference, err error) verify.Secret {
+	d.missing[ref] = err
+	d.unread = append(d.unread, err)
+	return standInSecret
+}
+
+// isUnread tells that a value holds a reference that could not be read.
+func (n node) isUnread() bool {
+	if len(n.d.missing) == 0 || n.Kind != yaml.ScalarNode {
+		return false
+	}
+	text, err := parseReferences(n.Value, n.file.folder())
+	if err != nil {
+		return false
+	}
+	for _, part := range text {
+		if n.d.missing[part.Ref] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// unreadIn returns what could not be read while read was at work.
+func (n node) unreadIn(read func()) error {
+	before := len(n.d.unread)
+	read()
+	return errors.Join(n.d.unread[before:]...)
+}
