@@ -24,6 +24,10 @@
 // which is made only where somebody looks: [Explain] for a delivery that is kept
 // and [Hook.Try] for a request that is only thought of (explain.go, trial.go).
 //
+// [Check] looks at a file in a third way: lint*.go read the expressions as they
+// were written, with shapes of recorded payloads (sample.go) in place of values,
+// for what can be loaded and is hardly meant.
+//
 // Every doubt means "does not fire": a condition that cannot be evaluated is
 // recorded with its error and the rule is left alone.
 //

@@ -71,28 +71,33 @@ func loadWith(path string, lenient bool) (*Config, error) {
 		return nil, err
 	}
 	top.d.lenient = lenient
+	return top.compile(path)
+}
+
+// compile makes a Config of what the files say.
+func (t *topLevel) compile(path string) (*Config, error) {
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
 	for _, s := range c.settings() {
 		if s.name != "hooks" {
-			top.single(s.name, s.form.read)
+			t.single(s.name, s.form.read)
 		}
 	}
-	for _, n := range top.settings["hooks"] {
+	for _, n := range t.settings["hooks"] {
 		c.readHooks(n)
 	}
-	if len(c.hooks) == 0 && len(top.d.problems) == 0 {
-		top.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
+	if len(c.hooks) == 0 && len(t.d.problems) == 0 {
+		t.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
 	}
-	if len(top.d.problems) > 0 {
-		top.d.problems.sort()
-		return &Config{Files: top.files()}, top.d.problems
+	if len(t.d.problems) > 0 {
+		t.d.problems.Sort()
+		return &Config{Files: t.files()}, t.d.problems
 	}
 	return &Config{
 		Server: c.server,
 		State:  stateFolder(c.state),
 		Keep:   c.keep,
-		Set:    newSet(c.hooks, top.d.secrets, top.d.literals),
-		Files:  top.files(),
+		Set:    newSet(c.hooks, t.d.secrets, t.d.literals),
+		Files:  t.files(),
 	}, nil
 }
 
@@ -205,7 +210,7 @@ func (t *topLevel) single(name string, read func(node)) {
 func (t *topLevel) files() []string {
 	var files []string
 	for _, s := range t.sources {
-		files = append(files, filepath.Join(s.folder(), filepath.Base(s.path)))
+		files = append(files, s.absolute())
 	}
 	for ref := range t.d.asked {
 		if path := ref.path(); path != "" {

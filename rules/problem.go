@@ -15,14 +15,20 @@ type Problem struct {
 	Col   int    `json:"column"` // from 1
 	Where string `json:"where"`  // `hook "/deploy", rule "redeploy": when`
 	What  string `json:"what"`   // what is wrong, and what to write instead
+
+	Severity Severity `json:"severity"`
 }
 
-// Error shows the problem as file:line:col: where: what.
+// Error shows the problem as file:line:col: where: what. A warning says in front
+// of where that it is one, as compilers do.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
 	if p.Line > 0 {
 		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Col)
+	}
+	if p.Severity == Warning {
+		b.WriteString(": warning")
 	}
 	if p.Where != "" {
 		b.WriteString(": " + p.Where)
@@ -44,7 +50,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (ps Problems) sort() {
+// Sort sorts the problems by their position.
+func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write testdata/*.bad.txt anew")
+var update = flag.Bool("update", false, "write testdata/*.bad.txt and *.warn.txt anew")
 
 // Each testdata/*.bad.yaml holds one mistake and is named after it; *.bad.txt
 // beside it says what the person who made it reads. Folders *.bad are mistakes
@@ -37,6 +37,11 @@ func checkProblems(t *testing.T, file, golden string) {
 	if !errors.As(err, &problems) {
 		t.Fatalf("Load: %v, want Problems", err)
 	}
+	checkGolden(t, problems, golden)
+}
+
+func checkGolden(t *testing.T, problems Problems, golden string) {
+	t.Helper()
 	got := withoutFolder(t, problems.Error()) + "\n"
 	if strings.Contains(got, secretValue) {
 		t.Errorf("shows a secret:\n%s", got)
@@ -72,7 +77,7 @@ func TestProblemsAreSorted(t *testing.T) {
 		t.Fatalf("got %v, want all problems at once", err)
 	}
 	sorted := slices.Clone(problems)
-	sorted.sort()
+	sorted.Sort()
 	if !slices.Equal(problems, sorted) {
 		t.Errorf("not in order of their places:\n%v", problems)
 	}

@@ -37,6 +37,8 @@ func (s *source) folder() string {
 	return filepath.Dir(path)
 }
 
+func (s *source) absolute() string { return filepath.Join(s.folder(), filepath.Base(s.path)) }
+
 // parse reads the YAML, one document a file.
 func (s *source) parse(d *decoder) {
 	decoder := yaml.NewDecoder(strings.NewReader(s.text(len(s.lines))))

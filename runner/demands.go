@@ -20,19 +20,6 @@ func Unmet(demands []rules.Demand, groups *Cgroups) (sentences []string) {
 	return sentences
 }
 
-// UnknownUsers says of which rules the user does not exist on this machine.
-func UnknownUsers(demands []rules.Demand) (sentences []string) {
-	for _, d := range demands {
-		if isOurs(d.User) {
-			continue
-		}
-		if _, err := lookUp(d.User); err != nil {
-			sentences = append(sentences, about(d, err.Error()))
-		}
-	}
-	return sentences
-}
-
 func about(d rules.Demand, what string) string {
 	return fmt.Sprintf("hook %q, rule %q: %s", d.Hook, d.Rule, what)
 }

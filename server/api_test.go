@@ -414,8 +414,8 @@ func TestAPIReload(t *testing.T) {
 	}{
 		"good": {nil, 200, `{"message":"reloaded: 3 hooks"}`},
 		"problems": {problems, 422, `{"error":"hooktender.yaml:3:5: hook \"/a\": has no rules\nhooktender.yaml:9:1: unknown setting",` +
-			`"problems":[{"file":"hooktender.yaml","line":3,"column":5,"where":"hook \"/a\"","what":"has no rules"},` +
-			`{"file":"hooktender.yaml","line":9,"column":1,"where":"","what":"unknown setting"}]}`},
+			`"problems":[{"file":"hooktender.yaml","line":3,"column":5,"where":"hook \"/a\"","what":"has no rules","severity":"error"},` +
+			`{"file":"hooktender.yaml","line":9,"column":1,"where":"","what":"unknown setting","severity":"error"}]}`},
 		"no file":  {missing, 422, ""},
 		"no right": {fs.ErrPermission, 422, `{"error":"permission denied"}`},
 	} {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,15 +15,38 @@ import (
 // defaultFile is the configuration of a command that names none.
 const defaultFile = "hooktender.yaml"
 
+// checkOptions are the flags of check.
+type checkOptions struct {
+	format    string
+	json      bool
+	strict    bool
+	elsewhere bool
+}
+
 func checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var o checkOptions
+	cmd := &cobra.Command{
 		Use:   "check [FILE|DIR]",
-		Short: "Say all that is wrong with a configuration",
+		Short: "Say all that is wrong with a configuration, and what would fail later",
 		Long: `Check reads a configuration as serve does and prints every problem as
-file:line:col: where: what. It exits with 1 if there is any.`,
+file:line:col: where: what. Errors are what cannot work: what the server would not
+start with, and scripts, folders and users that are not on this machine. Warnings
+are what works and is hardly meant: a rule that is never reached, a field that the
+provider does not send, a pattern without ^ and $, a secret that everybody on the
+machine can read.
+
+It exits with 1 if there is an error, and with --strict also if there is a warning.`,
+		Example: `  hooktender check
+  hooktender check --elsewhere --strict --format github   # in a workflow: not on the server itself`,
 		Args: atMost(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd, fileOf(args)) },
+		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd, fileOf(args), o) },
 	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.format, "format", "text", "text, json, or github for annotations in a workflow")
+	flags.BoolVar(&o.json, "json", false, "the same as --format json")
+	flags.BoolVar(&o.strict, "strict", false, "exit with 1 for warnings, too")
+	flags.BoolVar(&o.elsewhere, "elsewhere", false, "the configuration is for another machine: do not look for its secrets, scripts, folders and users on this one")
+	return cmd
 }
 
 func fileOf(args []string) string {
@@ -33,37 +58,100 @@ func fileOf(args []string) string {
 
 // loadConfig loads a configuration. The error is rules.Problems if it could be
 // read at all.
-func loadConfig(path string) (*rules.Config, error) { return explainLoad(path, rules.Load) }
+func loadConfig(path string) (*rules.Config, error) {
+	config, err := rules.Load(path)
+	return config, explainRead(path, err)
+}
 
 // loadToExplain does so on a machine that need not have the secrets.
-func loadToExplain(path string) (*rules.Config, error) { return explainLoad(path, rules.LoadToExplain) }
+func loadToExplain(path string) (*rules.Config, error) {
+	config, err := rules.LoadToExplain(path)
+	return config, explainRead(path, err)
+}
 
-func explainLoad(path string, load func(string) (*rules.Config, error)) (*rules.Config, error) {
-	config, err := load(path)
+// explainRead says of files that cannot be read what was to be done with them.
+func explainRead(path string, err error) error {
 	var problems rules.Problems
 	switch {
 	case err == nil || errors.As(err, &problems):
-		return config, err
+		return err
 	case errors.Is(err, fs.ErrNotExist) && path == defaultFile:
-		return nil, fmt.Errorf("there is no %s here; name a file or folder, or see `hooktender demo`", defaultFile)
+		return fmt.Errorf("there is no %s here; name a file or folder, or see `hooktender demo`", defaultFile)
 	}
-	return nil, fmt.Errorf("read the configuration: %w", err)
+	return fmt.Errorf("read the configuration: %w", err)
 }
 
-func check(cmd *cobra.Command, path string) error {
-	config, err := loadConfig(path)
-	var problems rules.Problems
-	if errors.As(err, &problems) {
-		fmt.Fprintln(cmd.OutOrStdout(), problems)
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s\n", counted(len(problems), "problem"))
-		return silent(exitNo)
+// inspect finds all that there is to say about a configuration, and with
+// elsewhere nothing about this machine.
+func inspect(path string, elsewhere bool) (*rules.Report, error) {
+	known, err := samples()
+	if err != nil {
+		return nil, err
 	}
+	report, err := rules.Check(path, known, elsewhere)
+	if err != nil {
+		return nil, explainRead(path, err)
+	}
+	if !elsewhere {
+		report.Problems = append(report.Problems, onThisMachine(report)...)
+		report.Problems.Sort()
+	}
+	return report, nil
+}
+
+func check(cmd *cobra.Command, path string, o checkOptions) error {
+	if o.json {
+		o.format = "json"
+	}
+	write, ok := problemFormats[o.format]
+	if !ok {
+		return usageError{fmt.Errorf("--format: %q is not one of text, json and github", o.format)}
+	}
+	report, err := inspect(path, o.elsewhere)
 	if err != nil {
 		return err
 	}
-	noteDemands(cmd.ErrOrStderr(), config.Set.Demands())
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, no problems\n", path, counted(len(config.Set.Hooks()), "hook"))
+	if report.Config != nil && !o.elsewhere {
+		noteDemands(cmd.ErrOrStderr(), report.Config.Set.Demands())
+	}
+	problems := report.Problems
+	if err := write(cmd.OutOrStdout(), problems); err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), countProblems(problems))
+	} else if o.format == "text" {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, no problems\n", path, counted(len(report.Config.Set.Hooks()), "hook"))
+	}
+	if problems.Count(rules.Error) > 0 || o.strict && len(problems) > 0 {
+		return silent(exitNo)
+	}
 	return nil
+}
+
+// advise logs how much check would say about a configuration that has just been
+// taken. Its errors are those of this machine, which keep nothing else from
+// working.
+func advise(log *slog.Logger, path string) {
+	report, err := inspect(path, false)
+	if err != nil {
+		log.Warn("the configuration could not be looked at for what would fail", "error", err)
+		return
+	}
+	if p := report.Problems; len(p) > 0 {
+		log.Warn("`hooktender check` tells what would fail", "errors", p.Count(rules.Error), "warnings", p.Count(rules.Warning))
+	}
+}
+
+// countProblems says how many there are: "1 error, 2 warnings".
+func countProblems(problems rules.Problems) string {
+	var parts []string
+	for _, s := range []rules.Severity{rules.Error, rules.Warning} {
+		if n := problems.Count(s); n > 0 {
+			parts = append(parts, counted(n, s.String()))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func counted(n int, what string) string {

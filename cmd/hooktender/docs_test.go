@@ -60,8 +60,19 @@ func documents(t *testing.T) []string {
 	return append(docs, "../../README.md")
 }
 
-// TestDocumentsYAML loads every YAML block of the documents as a configuration.
+// deliberate are the warnings that documents show how to earn, by where and what
+// they are.
+var deliberate = map[string]string{
+	`configuration.md hook "/open": verify`:  "everyone who reaches the server", // says what none means
+	`configuration.md hook "/ping": methods`: "a link is enough",                // says how GET is let in
+
+	`troubleshooting.md hook "/github/website", rule "docs": when`: "head_comit", // the mistake that the page explains
+}
+
+// TestDocumentsYAML checks every YAML block of the documents as a configuration
+// for another machine. What it warns of has to be meant.
 func TestDocumentsYAML(t *testing.T) {
+	shown := map[string]bool{}
 	for _, doc := range documents(t) {
 		for _, b := range blocksOf(t, doc) {
 			if b.lang != "yaml" {
@@ -73,10 +84,23 @@ func TestDocumentsYAML(t *testing.T) {
 				if err := os.WriteFile(path, []byte(b.text), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := rules.Load(path); err != nil {
-					t.Error(err)
+				report, err := inspect(path, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range report.Problems {
+					key := b.doc + " " + p.Where
+					if what, ok := deliberate[key]; !ok || p.Severity == rules.Error || !strings.HasPrefix(p.What, what) {
+						t.Error(p)
+					}
+					shown[key] = true
 				}
 			})
+		}
+	}
+	for key := range deliberate {
+		if !shown[key] {
+			t.Errorf("%s: nothing is warned of there any more", key)
 		}
 	}
 }

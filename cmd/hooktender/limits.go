@@ -40,11 +40,8 @@ func warnOfUnmet(c *rules.Config, groups *runner.Cgroups, log *slog.Logger) {
 }
 
 // noteDemands writes what a configuration that is right may lack all the same:
-// the server may run as another user, or on another machine.
+// the server may run in another place than the one who checks.
 func noteDemands(w io.Writer, demands []rules.Demand) {
-	for _, sentence := range runner.UnknownUsers(demands) {
-		fmt.Fprintf(w, "note: %s\n", sentence)
-	}
 	for _, d := range demands {
 		if d.Limits.CPU > 0 {
 			fmt.Fprintln(w, "note: limits.cpu needs a server with control groups; serve says when it starts whether it has them")

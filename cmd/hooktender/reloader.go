@@ -60,6 +60,7 @@ func (r *reloader) reload() (string, error) {
 		r.log.Warn("changed, but counts only after a restart", "setting", name)
 	}
 	r.log.Info("reloaded", "hooks", len(config.Set.Hooks()))
+	advise(r.log, r.options.file)
 	said := fmt.Sprintf("reloaded: %s", counted(len(config.Set.Hooks()), "hook"))
 	if len(waiting) > 0 {
 		said += fmt.Sprintf("; %s changed, which counts only after a restart", strings.Join(waiting, ", "))

@@ -134,6 +134,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		warnOfUnmet(c, groups, log)
 	}
 	reloader.use(config)
+	advise(log, o.file)
 
 	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload})
 	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
