@@ -18,6 +18,7 @@ type Command struct {
 	Dir         string      `json:"dir,omitempty"`
 	Env         []EnvVar    `json:"env,omitempty"`
 	NoStdin     bool        `json:"no_stdin,omitempty"`
+	Files       string      `json:"files,omitempty"` // Content-Type by which Files reads the payload; "" where none came with it
 	Timeout     Duration    `json:"timeout"`
 	Grace       Duration    `json:"grace"`        // between TERM and KILL
 	OutputLimit int64       `json:"output_limit"` // bytes kept of one attempt

@@ -59,13 +59,13 @@ func setField(object map[string]any, name string, values []any) error {
 		}
 		below, ok := next.(map[string]any)
 		if !ok {
-			return contradiction(name, path[:i+1])
+			return contradictoryField(name, path[:i+1])
 		}
 		object = below
 	}
 	last := path[len(path)-1]
 	if _, there := object[last]; there {
-		return contradiction(name, path)
+		return contradictoryField(name, path)
 	}
 	if len(values) == 1 && !isList {
 		object[last] = values[0]
@@ -75,7 +75,7 @@ func setField(object map[string]any, name string, values []any) error {
 	return nil
 }
 
-func contradiction(name string, path []string) error {
+func contradictoryField(name string, path []string) error {
 	return &MalformedError{fmt.Sprintf("the form's field %q contradicts another that says what %q is", name, strings.Join(path, "."))}
 }
 

@@ -51,6 +51,21 @@ func readMultipart(contentType string, body []byte) (any, error) {
 	return object, nil
 }
 
+// files is the Content-Type of a request that came with files, otherwise "".
+func (h *Hook) files(r *Request) string {
+	if h.content != contentAuto || len(r.Body) == 0 {
+		return ""
+	}
+	if kind, err := contentOf(r.Header); err != nil || kind != contentMultipart {
+		return ""
+	}
+	contentType := r.Header.Get("Content-Type")
+	for range Files(contentType, r.Body) {
+		return contentType
+	}
+	return ""
+}
+
 // Files ranges over the files in a multipart body, in their order. The error is a
 // *MalformedError.
 func Files(contentType string, body []byte) iter.Seq2[File, error] {

@@ -128,6 +128,7 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 		if command == nil {
 			continue
 		}
+		command.Files = h.files(r)
 		actions = append(actions, Action{rule.name, command, rule.loopLimit})
 		if h.firstMatch {
 			break
@@ -153,6 +154,7 @@ func (h *Hook) Command(name string, r *Request) (*Command, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: %w", name, err)
 	}
+	command.Files = h.files(r)
 	return command, nil
 }
 

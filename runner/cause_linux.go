@@ -35,11 +35,15 @@ func (r *Runner) runOf(pid int) int64 {
 	if err != nil {
 		return 0
 	}
-	_, rest, found := strings.Cut("\x00"+string(environ), "\x00"+payloadVar+"="+r.Dir+"/")
-	if !found {
-		return 0
+	_, rest, _ := strings.Cut("\x00"+string(environ), "\x00"+payloadVar+"=")
+	path, _, _ := strings.Cut(rest, "\x00")
+	name, private := strings.CutPrefix(path, r.Dir+"/")
+	if !private {
+		var shared bool
+		if name, shared = strings.CutPrefix(path, sharedFolder(r.Dir)+"/"); !shared {
+			return 0
+		}
 	}
-	name, _, _ := strings.Cut(rest, "\x00")
 	id, _, _ := strings.Cut(name, "-")
 	run, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {

@@ -43,6 +43,9 @@ func (a *attempt) environ(run *Run, as *account) ([]string, error) {
 		"HOOKTENDER_EVENT="+run.Event,
 		payloadVar+"="+a.payload,
 	)
+	if run.Command.Files != "" {
+		env = append(env, "HOOKTENDER_FILES="+a.filesFolder())
+	}
 	if run.Command.Retry != nil {
 		env = append(env, retryVar+"="+a.retryFile())
 	}

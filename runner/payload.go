@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The files of an attempt are the payload and, if the script makes it, the file
-// that retryVar names. Those of the server's own user lie in the runner's
+// The files of an attempt are the payload, a folder with the files that came in
+// it, and, if the script makes it, the file that retryVar names. Those of the server's own user lie in the runner's
 // private folder. Another user could not get through to there, so theirs lie in
 // a folder outside that everybody may cross and nobody list, each attempt's in
 // one of its own that belongs to its user alone.
@@ -54,10 +54,19 @@ func (a *attempt) writePayload(run *Run, as *account) (f *os.File, err error) {
 			return nil
 		}
 		body, err := a.r.Store.Body(ctx, run.Delivery)
+		if err == nil && as != nil {
+			err = makeShared(filepath.Dir(a.payload))
+		}
 		if err != nil {
 			return err
 		}
-		if f, err = makePayload(a.payload, body, as); err != nil {
+		if run.Command.Files != "" {
+			err = makeFiles(a.filesFolder(), run.Command.Files, body, as)
+		}
+		if err == nil {
+			f, err = makePayload(a.payload, body, as)
+		}
+		if err != nil {
 			a.removeFiles()
 		}
 		return err
@@ -68,11 +77,6 @@ func (a *attempt) writePayload(run *Run, as *account) (f *os.File, err error) {
 // makePayload lets the owner have the folder last, so that nothing of his is in
 // the way meanwhile.
 func makePayload(path string, body []byte, as *account) (*os.File, error) {
-	if as != nil {
-		if err := makeShared(filepath.Dir(path)); err != nil {
-			return nil, err
-		}
-	}
 	if err := os.WriteFile(path, body, 0o600); err != nil {
 		return nil, err
 	}
@@ -127,6 +131,7 @@ func (a *attempt) removeFiles() {
 	if !a.sharesPayload() {
 		_ = os.Remove(a.payload)
 		_ = os.Remove(a.retryFile())
+		_ = os.RemoveAll(a.filesFolder())
 		return
 	}
 	sharing.Lock()
@@ -137,7 +142,7 @@ func (a *attempt) removeFiles() {
 }
 
 // payloadName is how the files of an attempt are called.
-var payloadName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.retry-after)?$`)
+var payloadName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.retry-after|\.files)?$`)
 
 // removePayloads removes what attempts of an earlier process left: nobody can
 // be reading it. Anything else in the private folder is not ours.
@@ -147,10 +152,11 @@ func (r *Runner) removePayloads() error {
 		return fmt.Errorf("look for left-over payloads: %w", err)
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !payloadName.MatchString(e.Name()) {
+		isFiles := e.IsDir() && filepath.Ext(e.Name()) == filesExt
+		if !e.Type().IsRegular() && !isFiles || !payloadName.MatchString(e.Name()) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(r.Dir, e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(r.Dir, e.Name())); err != nil {
 			return fmt.Errorf("remove a left-over payload: %w", err)
 		}
 	}
