@@ -123,7 +123,7 @@ func (r *rule) command(env environment) (*Command, error) {
 	cmd := &Command{
 		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: r.timeout, Grace: r.grace,
 		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
-		Approve: r.approve,
+		Approve: r.approve, LoopLimit: r.loopLimit,
 	}
 	if r.concurrency != nil {
 		var err error

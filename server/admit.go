@@ -15,9 +15,10 @@ type refusedError struct{ msg string }
 func (e *refusedError) Error() string { return "the event was refused: " + e.msg }
 
 // admit decides what a genuine event means, and returns when everything that
-// follows from it is on disk. cause is asked for the run whose script sent it. The
-// error is a *refusedError, or why the body cannot be read.
-func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery, cause func() int64) (reply, error) {
+// follows from it is on disk. cause is asked for the run whose script sent it; by
+// says who did so by hand, nil for nobody. The error is a *refusedError, or why the
+// body cannot be read.
+func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery, cause func() int64, by *runner.AuditEntry) (reply, error) {
 	decisions, actions, err := hook.Evaluate(req)
 	if err != nil {
 		return reply{}, err
@@ -31,12 +32,13 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 		}
 		return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}}, nil
 	}
-	if in.queue.Full() {
+	if in.queue.Full(hook.Path) {
 		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", cut(d.Event), "setting", "server.max_queued")
 		return reply{}, &refusedError{"the queue is full"}
 	}
 	runs := newRuns(d, actions)
-	in.guard(actions, runs, cause())
+	in.guard(runs, cause())
+	runs[0].By = by
 	// A sender that hangs up does not take back what it sent.
 	displaced, err := in.store.Accept(context.Background(), d, runs)
 	if err != nil {

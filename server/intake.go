@@ -39,8 +39,10 @@ type Queue interface {
 	Enqueue(runs ...*runner.Run)
 	// Displace ends the runs whose place newer ones have taken.
 	Displace(d runner.Displaced)
-	// Full tells that no more runs should be accepted now.
-	Full() bool
+	// Full tells that no more runs of a hook should be accepted now.
+	Full(hook string) bool
+	// Running tells whether a run is running.
+	Running(run int64) bool
 	// Holder returns the run that has the other end of a connection, 0 if none.
 	Holder(conn runner.Conn) int64
 	Control
@@ -167,7 +169,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	var err error
-	room := &reservation{budget: &in.bodies, limit: max(allBodies, h.maxBody)}
+	room := &reservation{budget: &in.bodies, limit: max(allBodies, 3*h.maxBody)}
 	defer room.release()
 	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)
@@ -195,7 +197,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	d := delivery(hook, req, received)
-	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) })
+	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) }, nil)
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		answerLater(w, refused.msg)
 		return

@@ -57,6 +57,7 @@ type Store struct {
 	writeDB *sql.DB // has no connection but tx's
 	readDB  *sql.DB
 
+	paused      atomic.Pointer[string] // hooks, as a JSON list
 	dropped     atomic.Int64
 	nextWarning atomic.Int64 // Unix seconds
 
