@@ -10,7 +10,7 @@ import (
 
 // maxWritten bounds a payload that is written out in a file with cases, in bytes:
 // aliases let a few lines spell a great many.
-const maxWritten = 1 << 22
+const maxWritten = 1 << 20
 
 func (c *Case) readPayload(n node) {
 	if n.Kind == yaml.ScalarNode {
@@ -48,7 +48,7 @@ func (n node) beside() string {
 // json writes a value of a file as JSON. Integers keep all their digits; what
 // JSON knows no kind for, such as a date, is a text.
 func (n node) json() []byte {
-	w := jsonWriter{}
+	w := jsonWriter{before: len(n.d.problems)}
 	w.value(n, 0)
 	if w.tooMuch {
 		n.problem("is too large, or holds itself")
@@ -59,11 +59,15 @@ func (n node) json() []byte {
 
 type jsonWriter struct {
 	bytes.Buffer
+	before  int // problems that there were
 	tooMuch bool
 }
 
+// enough problems are told: an alias brings the same one again and again.
+const enough = 20
+
 func (w *jsonWriter) value(n node, depth int) {
-	if w.tooMuch = w.tooMuch || depth > maxDepth || w.Len() > maxWritten; w.tooMuch {
+	if w.tooMuch = w.tooMuch || depth > maxDepth || w.Len() > maxWritten; w.tooMuch || len(n.d.problems)-w.before > enough {
 		return
 	}
 	switch n.Kind {

@@ -30,7 +30,7 @@ func (r *caseResult) compare(c *rules.Case, trial *rules.Trial) {
 		if s.Verified != nil {
 			got = strconv.FormatBool(*s.Verified)
 		}
-		r.differ("verified", strconv.FormatBool(*e.Verified), got, s.Verification)
+		r.differ("verified", strconv.FormatBool(*e.Verified), got, strings.TrimPrefix(s.Verification, "not checked: "))
 	}
 	actions := firing(trial)
 	fired := make([]string, 0, len(actions))
@@ -74,8 +74,12 @@ func (r *caseResult) whyNot() string {
 	return ""
 }
 
-// explainRules notes the rules whose conditions came out otherwise.
+// explainRules notes the rules whose conditions came out otherwise. Of a request
+// that is refused they were not what decided.
 func (r *caseResult) explainRules(e *rules.Expectation, fired []string) {
+	if r.whyNot() != "" {
+		return
+	}
 	for _, rule := range r.Trial.Rules {
 		if slices.Contains(e.Rules, rule.Rule) != slices.Contains(fired, rule.Rule) {
 			r.explain = append(r.explain, rule.Rule)
