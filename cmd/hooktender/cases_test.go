@@ -142,3 +142,18 @@ func TestChangeFields(t *testing.T) {
 		t.Errorf("a list became %s", got)
 	}
 }
+
+// Rules count by name and in their order.
+func TestRulesAreCompared(t *testing.T) {
+	for _, c := range []struct {
+		expected []string
+		differs  bool
+	}{{nil, false}, {[]string{"a", "b"}, false}, {[]string{"b", "a"}, true}, {[]string{"a", "c"}, true}, {[]string{"a"}, true}, {[]string{}, true}} {
+		trial := &rules.Trial{Verdict: rules.Accepted, Actions: []rules.Action{{Rule: "a"}, {Rule: "b"}}}
+		r := &caseResult{Trial: &shownTrial{Hook: "/x", Verdict: rules.Accepted}}
+		r.compare(&rules.Case{Expect: rules.Expectation{Rules: c.expected}}, trial)
+		if differs := len(r.Differences) > 0; differs != c.differs {
+			t.Errorf("%v: %+v", c.expected, r.Differences)
+		}
+	}
+}
