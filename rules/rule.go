@@ -34,20 +34,6 @@ type rule struct {
 	ruleSettings
 }
 
-// ruleName is the rule's name, needed before the rule is read because messages
-// about it hold it. A rule without one is named by its place.
-func ruleName(n node, index int) string {
-	if n.Kind == yaml.MappingNode {
-		n.d = &decoder{} // what is wrong is told when the rule is read
-		for key, value := range n.entries() {
-			if key.Value == "name" && value.Value != "" {
-				return value.Value
-			}
-		}
-	}
-	return fmt.Sprintf("rule-%d", index+1)
-}
-
 func (c *compiler) readRule(name string, n node) *rule {
 	r := &rule{name: name, when: always{}, ruleSettings: c.defaults}
 	if r.dir == "" {

@@ -146,25 +146,43 @@ func (o *outgoing) payload(file string) ([]byte, error) {
 	return body, err
 }
 
-// setFields changes fields of a JSON body. Numbers that are not touched keep
-// their digits.
+// setFields changes fields of a JSON body as --set says.
 func setFields(body []byte, set []string) ([]byte, error) {
-	if len(set) == 0 {
-		return body, nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var object map[string]any
-	if err := decoder.Decode(&object); err != nil {
-		return nil, fmt.Errorf("--set needs a body that is a JSON object: %w", err)
-	}
+	var fields []rules.Field
 	for _, s := range set {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok || name == "" {
 			return nil, fmt.Errorf("--set %s: write FIELD=VALUE, as in head_commit.message=hello", s)
 		}
-		if err := setField(object, strings.Split(name, "."), fieldValue(value)); err != nil {
-			return nil, fmt.Errorf("--set %s: %w", s, err)
+		fields = append(fields, rules.Field{Path: name, Value: fieldValue(value)})
+	}
+	body, err := changeFields(body, fields)
+	if err != nil {
+		return nil, fmt.Errorf("--set %w", err)
+	}
+	return body, nil
+}
+
+// changeFields changes fields of a JSON body. Numbers that are not touched keep
+// their digits.
+func changeFields(body []byte, fields []rules.Field) ([]byte, error) {
+	if len(fields) == 0 {
+		return body, nil
+	}
+	var object map[string]any
+	if err := decodeNumbers(body, &object); err != nil {
+		return nil, fmt.Errorf("needs a body that is a JSON object: %w", err)
+	}
+	if object == nil {
+		object = map[string]any{}
+	}
+	for _, f := range fields {
+		var value any
+		if err := decodeNumbers(f.Value, &value); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Path, err)
+		}
+		if err := setField(object, strings.Split(f.Path, "."), value); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
 	var b bytes.Buffer
@@ -172,6 +190,13 @@ func setFields(body []byte, set []string) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(object)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// decodeNumbers reads JSON and leaves numbers as they are written.
+func decodeNumbers(text []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return decoder.Decode(v)
 }
 
 func setField(object map[string]any, path []string, value any) error {
@@ -191,14 +216,12 @@ func setField(object map[string]any, path []string, value any) error {
 }
 
 // fieldValue takes a number, true, false or null as such and all else as text.
-func fieldValue(s string) any {
-	decoder := json.NewDecoder(strings.NewReader(s))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil || decoder.More() {
-		return s
+func fieldValue(s string) json.RawMessage {
+	if text := []byte(s); json.Valid(text) {
+		return text
 	}
-	return v
+	text, _ := json.Marshal(s) // a text can always be written
+	return text
 }
 
 // request makes the signed request.
