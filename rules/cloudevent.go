@@ -56,15 +56,13 @@ func readBinaryEvent(r *Request, kind content, need *fields) (any, error) {
 }
 
 // identifyEvent takes event and id from a CloudEvent, where the sender's scheme
-// does not name them.
+// does not name them, and in any case its source.
 func identifyEvent(r *Request) {
-	if r.Event != "" && r.ID != "" {
-		return
-	}
-	event, id := r.Header.Get("Ce-Type"), r.Header.Get("Ce-Id")
+	event, id, source := r.Header.Get("Ce-Type"), r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
 	if event == "" && isStructuredEvent(r.Header) {
-		event, id = eventOf(r.Body)
+		event, id, source = eventOf(r.Body)
 	}
+	r.source = source
 	if r.Event == "" {
 		r.Event = event
 	}
@@ -82,18 +80,20 @@ func isStructuredEvent(h http.Header) bool {
 	return err == nil && media == "application/cloudevents+json"
 }
 
-// eventOf reads type and id of a whole event. One that cannot be read is told when
+// eventOf reads type, id and source of a whole event. One that cannot be read is told when
 // the rules are asked.
-func eventOf(body []byte) (event, id string) {
+func eventOf(body []byte) (event, id, source string) {
 	need := &fields{}
 	need.add([]string{"type"})
 	need.add([]string{"id"})
+	need.add([]string{"source"})
 	value, err := readJSON(body, need)
 	if err != nil {
-		return "", ""
+		return "", "", ""
 	}
 	object, _ := value.(map[string]any)
 	event, _ = object["type"].(string)
 	id, _ = object["id"].(string)
-	return event, id
+	source, _ = object["source"].(string)
+	return event, id, source
 }

@@ -25,6 +25,9 @@ type Request struct {
 	Trusted  bool                // the connection is a trusted proxy's
 	Event    string              // as the provider names it; set by Hook.Verify
 	ID       string              // likewise
+	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
+
+	source string // of a CloudEvent
 
 	// ReceivedAt is what now() is in an expression; the clock's time if it is zero.
 	ReceivedAt time.Time

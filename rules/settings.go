@@ -120,7 +120,7 @@ func (n node) address() string {
 
 // consoleAddress is an address or off, which YAML also spells false.
 func (n node) consoleAddress() string {
-	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
+	if n.isOff() {
 		return "off"
 	}
 	return n.address()

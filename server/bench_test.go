@@ -29,9 +29,10 @@ func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Ru
 	}
 	return runner.Displaced{}, nil
 }
-func (quickStore) Enqueue(...*runner.Run)    {}
-func (quickStore) Displace(runner.Displaced) {}
-func (quickStore) Full() bool                { return false }
+func (quickStore) RunsOf(context.Context, []int64) (map[int64][]*runner.Run, error) { return nil, nil }
+func (quickStore) Enqueue(...*runner.Run)                                           {}
+func (quickStore) Displace(runner.Displaced)                                        {}
+func (quickStore) Full() bool                                                       { return false }
 
 // quickWriter is an answer that nobody reads.
 type quickWriter struct {

@@ -26,12 +26,15 @@ type IntakeStore interface {
 	// Accept gives the delivery and its runs their ids and returns when all of
 	// it is on disk.
 	// Runs that find their group busy may come back as skipped, or have displaced
-	// others.
+	// others. A delivery that was accepted before comes back as a duplicate,
+	// without runs.
 	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error)
 	// Record gives the delivery its id and keeps it soon, without waiting.
 	Record(d *rules.Delivery)
 	// RunReader is for senders that want to know how their runs go.
 	RunReader
+	// RunsOf returns the runs of each of the deliveries, oldest first.
+	RunsOf(ctx context.Context, deliveries []int64) (map[int64][]*runner.Run, error)
 }
 
 // Queue takes runs that are on disk.
@@ -207,7 +210,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	if receipt(w, hook) {
 		return
 	}
-	if len(took.Runs) == 0 {
+	if len(took.Runs) == 0 || took.Verdict == rules.Duplicate {
 		answer(w, http.StatusOK, took)
 		return
 	}
@@ -237,6 +240,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 		return reply{}, err
 	}
 	d.Decisions, d.Definition = decisions, hook.Definition()
+	d.DedupeKey, d.DedupeWithin = req.Dedupe.Key, req.Dedupe.Within
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
 		in.store.Record(d)
@@ -249,6 +253,10 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", cut(d.Event), "setting", "server.max_queued")
 		return reply{}, &refusedError{"the queue is full"}
 	}
+	if err := req.Dedupe.Err; err != nil {
+		d.Reason = "taken for new, whether it is or not: dedupe: by: " + err.Error()
+		in.warn("an event is taken for new, because what it is known by cannot be told", "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
+	}
 	runs := newRuns(d, actions)
 	in.guard(actions, runs, cause())
 	// A sender that hangs up does not take back what it sent.
@@ -256,6 +264,9 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	if err != nil {
 		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
 		return reply{}, &refusedError{"cannot be stored now"}
+	}
+	if d.Verdict == rules.Duplicate {
+		return in.again(hook, d), nil
 	}
 	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)
