@@ -10,6 +10,7 @@ import (
 // (https://json-schema.org/draft/2020-12). Editors complete and check by it.
 type schema struct {
 	Dialect              string             `json:"$schema,omitempty"`
+	Ref                  string             `json:"$ref,omitempty"`
 	Title                string             `json:"title,omitempty"`
 	Description          string             `json:"description,omitempty"`
 	Type                 []string           `json:"type,omitempty"`
@@ -27,6 +28,7 @@ type schema struct {
 	Required             []string           `json:"required,omitempty"`
 	AnyOf                []*schema          `json:"anyOf,omitempty"`
 	Not                  *schema            `json:"not,omitempty"`
+	Defs                 map[string]*schema `json:"$defs,omitempty"`
 
 	settings []setting // of a mapping, in the order of their definition
 }
@@ -37,6 +39,7 @@ func Schema() ([]byte, error) {
 	s := wholeFile()
 	s.Dialect = "https://json-schema.org/draft/2020-12/schema"
 	s.Title = "Configuration of hooktender"
+	s.Defs = map[string]*schema{"scheme": schemeSchema()}
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
 }

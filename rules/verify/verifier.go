@@ -83,7 +83,12 @@ func (v *Verifier) Sign(r *Request) error {
 }
 
 // Carries reports whether r has anything where the proof belongs, good or not.
-func (v *Verifier) Carries(r *Request) bool { return v.proof.places().peek(r) != "" }
+func (v *Verifier) Carries(r *Request) bool {
+	if p, ok := v.proof.(*combined); ok {
+		return slices.ContainsFunc(p.members, func(m Member) bool { return m.Carries(r) })
+	}
+	return v.proof.places().peek(r) != ""
+}
 
 // NamesEvents reports whether the scheme says where the event's name stands.
 func (v *Verifier) NamesEvents() bool { return len(v.event) > 0 }
