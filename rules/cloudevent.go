@@ -56,19 +56,26 @@ func readBinaryEvent(r *Request, kind content, need *fields) (any, error) {
 }
 
 // identifyEvent takes event and id from a CloudEvent, where the sender's scheme
-// does not name them, and in any case its source.
+// does not name them.
 func identifyEvent(r *Request) {
-	event, id, source := r.Header.Get("Ce-Type"), r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
-	if event == "" && isStructuredEvent(r.Header) {
-		event, id, source = eventOf(r.Body)
+	if r.Event != "" && r.ID != "" {
+		return
 	}
-	r.source = source
+	event, id, _ := attributesOf(r)
 	if r.Event == "" {
 		r.Event = event
 	}
 	if r.ID == "" {
 		r.ID = id
 	}
+}
+
+// attributesOf are what tells a CloudEvent from others, "" for all else.
+func attributesOf(r *Request) (event, id, source string) {
+	if event := r.Header.Get("Ce-Type"); event != "" || !isStructuredEvent(r.Header) {
+		return event, r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
+	}
+	return eventOf(r.Body)
 }
 
 func isStructuredEvent(h http.Header) bool {

@@ -64,7 +64,7 @@ func (d *dedupe) of(env environment) Dedupe {
 		return Dedupe{}
 	}
 	r := env.Request.request
-	key := r.identity()
+	key := env.Request.hook.identity(r)
 	if d.by != nil {
 		text, err := d.by.text(env)
 		if err != nil {
@@ -81,15 +81,20 @@ func (d *dedupe) of(env environment) Dedupe {
 	return Dedupe{Key: shortKey(key), Within: time.Duration(d.within)}
 }
 
-// identity is what providers tell events apart by: the id, the event's name, which
-// some send under one id with others, and the source of a CloudEvent, whose id is
-// unique only together with it. A sender without ids has none.
-func (r *Request) identity() string {
+// identity is what providers tell events apart by: the id; the event's name and
+// what else differs, as some send several events under one id; and the source of a
+// CloudEvent, whose id is unique only together with it. A sender without ids has
+// none.
+func (h *Hook) identity(r *Request) string {
 	if r.ID == "" {
 		return ""
 	}
-	parts := slices.DeleteFunc([]string{r.Event, r.source, r.ID}, func(part string) bool { return part == "" })
-	return strings.Join(parts, " ")
+	_, _, source := attributesOf(r)
+	parts := []string{r.Event, source, r.ID}
+	if h.verifier != nil {
+		parts = append(parts, h.verifier.Apart(h.evidence(r, r.ReceivedAt)))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
 }
 
 // shortKey bounds what is kept of a key in an index.

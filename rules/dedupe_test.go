@@ -11,7 +11,7 @@ import (
 func hookWith(t *testing.T, path, settings string) *Hook {
 	t.Helper()
 	t.Setenv("TOKEN", "secret-token")
-	c := load(t, "hooks:\n  "+path+":\n    "+settings+"\n    rules: [{name: go, run: make}]\n")
+	c := load(t, "server: {public_url: https://hooks.example.com}\nhooks:\n  "+path+":\n    "+settings+"\n    rules: [{name: go, run: make}]\n")
 	return c.Set.Hooks()[0]
 }
 
@@ -68,5 +68,33 @@ func TestDedupeKey(t *testing.T) {
 				t.Errorf("a long key became %q", got.Key)
 			}
 		})
+	}
+}
+
+// Several events that a provider sends under one id are several.
+func TestEventsOfOneIDAreToldApart(t *testing.T) {
+	for preset, c := range map[string][2]string{
+		"terraform":        {`{"run_id":"r","notifications":[{"trigger":"run:needs_attention","run_updated_at":"1"}]}`, `{"run_id":"r","notifications":[{"trigger":"run:needs_attention","run_updated_at":"2"}]}`},
+		"viber":            {`{"message_token":1,"event":"delivered","user_id":"a"}`, `{"message_token":1,"event":"delivered","user_id":"b"}`},
+		"hubspot":          {`[{"eventId":1,"subscriptionType":"x"}]`, `[{"eventId":1,"subscriptionType":"x"},{"eventId":2}]`},
+		"stripe":           {`{"id":"1","type":"a"}`, `{"id":"1","type":"b"}`},
+		"azure-event-grid": {`[{"id":"1","eventType":"x"}]`, `[{"id":"1","eventType":"x"},{"id":"2"}]`},
+	} {
+		setting := "verify: {" + preset + `: "${env:TOKEN}"}`
+		for _, settings := range []string{setting, `verify: {any: [{bearer: "${env:TOKEN}"}, {` + preset + `: "${env:TOKEN}"}]}`} {
+			h := hookWith(t, "/a", settings)
+			keys := map[string]bool{}
+			for _, body := range []string{c[0], c[1], c[0]} {
+				r := &Request{Method: "POST", Path: "/a", Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}
+				r.Event, r.ID = h.verifier.Identify(h.evidence(r, time.Now()))
+				if _, _, err := h.Evaluate(r); err != nil || r.Dedupe.Key == "" {
+					t.Fatalf("%s: %+v, %v", preset, r.Dedupe, err)
+				}
+				keys[r.Dedupe.Key] = true
+			}
+			if len(keys) != 2 {
+				t.Errorf("%s: %d keys: %v", settings, len(keys), keys)
+			}
+		}
 	}
 }

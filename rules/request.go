@@ -27,8 +27,6 @@ type Request struct {
 	ID       string              // likewise
 	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
 
-	source string // of a CloudEvent
-
 	// ReceivedAt is what now() is in an expression; the clock's time if it is zero.
 	ReceivedAt time.Time
 }

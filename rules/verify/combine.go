@@ -84,6 +84,19 @@ func (p *combined) identify(r *Request) (event, id string) {
 	return event, id
 }
 
+// apart is that of the member that names the id.
+func (p *combined) apart(r *Request) string {
+	if v := r.believed[p]; v != nil {
+		return v.Apart(r)
+	}
+	for _, m := range p.members {
+		if _, id := m.Identify(r); id != "" {
+			return m.Apart(r)
+		}
+	}
+	return ""
+}
+
 // sign lets those that sign the URL come last: a token may stand in its query.
 func (p *combined) sign(r *Request) error {
 	members := slices.Clone(p.members)

@@ -12,6 +12,7 @@ type Verifier struct {
 	proof      proof
 	event      sources
 	id         sources
+	apart      sources
 	needsURL   bool
 	handshakes []handshake
 	signsAny   bool // a handshake signs what anybody asks it to
@@ -69,6 +70,15 @@ func (v *Verifier) Identify(r *Request) (event, id string) {
 		return p.identify(r)
 	}
 	return v.event.peek(r), v.id.peek(r)
+}
+
+// Apart returns what differs between the events that a provider sends under one
+// id and name, "" for what is absent or where the id alone is enough.
+func (v *Verifier) Apart(r *Request) string {
+	if p, ok := v.proof.(*combined); ok {
+		return p.apart(r)
+	}
+	return v.apart.peek(r)
 }
 
 // Sign changes r so that Verify accepts it, as the provider itself would have
