@@ -61,16 +61,21 @@ func identifyEvent(r *Request) {
 	if r.Event != "" && r.ID != "" {
 		return
 	}
-	event, id := r.Header.Get("Ce-Type"), r.Header.Get("Ce-Id")
-	if event == "" && isStructuredEvent(r.Header) {
-		event, id = eventOf(r.Body)
-	}
+	event, id, _ := attributesOf(r)
 	if r.Event == "" {
 		r.Event = event
 	}
 	if r.ID == "" {
 		r.ID = id
 	}
+}
+
+// attributesOf are what tells a CloudEvent from others, "" for all else.
+func attributesOf(r *Request) (event, id, source string) {
+	if event := r.Header.Get("Ce-Type"); event != "" || !isStructuredEvent(r.Header) {
+		return event, r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
+	}
+	return eventOf(r.Body)
 }
 
 func isStructuredEvent(h http.Header) bool {
@@ -82,18 +87,20 @@ func isStructuredEvent(h http.Header) bool {
 	return err == nil && media == "application/cloudevents+json"
 }
 
-// eventOf reads type and id of a whole event. One that cannot be read is told when
+// eventOf reads type, id and source of a whole event. One that cannot be read is told when
 // the rules are asked.
-func eventOf(body []byte) (event, id string) {
+func eventOf(body []byte) (event, id, source string) {
 	need := &fields{}
 	need.add([]string{"type"})
 	need.add([]string{"id"})
+	need.add([]string{"source"})
 	value, err := readJSON(body, need)
 	if err != nil {
-		return "", ""
+		return "", "", ""
 	}
 	object, _ := value.(map[string]any)
 	event, _ = object["type"].(string)
 	id, _ = object["id"].(string)
-	return event, id
+	source, _ = object["source"].(string)
+	return event, id, source
 }

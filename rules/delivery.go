@@ -47,6 +47,10 @@ type Delivery struct {
 	ReplayOf   int64       `json:"replay_of,omitempty"` // the delivery that a person sent again
 	Body       []byte      `json:"-"`
 
+	DedupeKey    string        `json:"dedupe_key,omitempty"`   // what it is known by when it comes again
+	DedupeWithin time.Duration `json:"-"`                      // how long; asked only when it is accepted
+	DuplicateOf  int64         `json:"duplicate_of,omitempty"` // the delivery that was accepted in its place
+
 	// Definition is what decided; nil if no rule was asked, or it is not kept.
 	Definition *Definition `json:"-"`
 }

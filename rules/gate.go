@@ -47,7 +47,7 @@ func (n node) rate() Rate {
 
 var (
 	senders = kind[[]netip.Prefix]{node.allowed, func() *schema {
-		s := networks.schema()
+		s := networksSchema()
 		s.MinItems = 1
 		return s
 	}}

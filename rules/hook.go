@@ -26,7 +26,8 @@ type Hook struct {
 
 	verifier   *verify.Verifier // nil for verify: none
 	preset     string           // its name; "" for a scheme that is described
-	receipt    *verify.Respond  // what the provider wants to hear; nil: nothing
+	dedupe     dedupe
+	receipt    *verify.Respond // what the provider wants to hear; nil: nothing
 	publicURL  string
 	maxBody    int64 // of an unpacked one, in bytes
 	content    content
@@ -65,7 +66,7 @@ func (c *compiler) checkPath(key node) bool {
 }
 
 func (c *compiler) readHook(key, n node) {
-	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}}
+	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}, dedupe: dedupe{within: dedupeWithin}}
 	verified, ruled := false, false
 	n.mapping(h.settings(
 		func(n node) {
@@ -80,6 +81,7 @@ func (c *compiler) readHook(key, n node) {
 	if !ruled && n.Kind == yaml.MappingNode {
 		key.problem("has no rules; it would never do anything")
 	}
+	h.need.merge(h.dedupe.by.fields())
 	c.hooks = append(c.hooks, h)
 }
 
@@ -94,6 +96,7 @@ func (h *Hook) settings(readVerify, readRules func(node)) []setting {
 		{"paused", booleans.to(&h.Paused), "what arrives is accepted and queued, and nothing begins", "`false`"},
 		{"allow_ips", senders.to(&h.AllowIPs), "addresses and networks that may send; all others are answered 403", "everyone"},
 		{"rate_limit", rates.to(&h.RateLimit), "genuine events that are taken, as in `10/s`, `30/m`, `100/h`; beyond that, senders are answered 429", "any number"},
+		{"dedupe", dedupes.to(&h.dedupe), "how an event is known that came before: it is answered with the runs of the first, and fires nothing; or `off`", "by the provider's id, within `24h`"},
 		{"methods", httpMethods.to(&h.Methods), "HTTP methods that the hook takes", "`[POST]`"},
 		{"content", contents.to(&h.content), "how the body is read, whatever the sender's Content-Type says", "by Content-Type"},
 	}

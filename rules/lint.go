@@ -17,6 +17,7 @@ type linter struct {
 	report   *Report
 	keep     Keep
 	defaults settings // of rules
+	asUsual  bool     // a hook knows events again for as long as it does unless it says otherwise
 }
 
 // settings are the values of a mapping, by their names.
@@ -54,6 +55,7 @@ func (l *linter) read(top *topLevel) {
 			l.hook(key.in(where), value.in(where))
 		}
 	})
+	each("keep", l.kept)
 }
 
 // warn notes a warning about a node.
@@ -70,6 +72,7 @@ func (l *linter) hook(key, n node) {
 	}
 	l.door(set)
 	scope := &scope{provider: l.known[providerOf(set["verify"])], params: parametersOf(key.Value)}
+	l.again(scope, set)
 	var rules []*lintedRule
 	for i, e := range elementsOf(set["rules"]) {
 		name := nameOf(e, fmt.Sprintf("rule-%d", i+1))

@@ -25,14 +25,20 @@ type Config struct {
 
 // Server holds the settings of the doors.
 type Server struct {
-	Listen         string         // address of the public door; "unix:/path" for a socket
-	Console        string         // address of the private door; "off" closes it
-	PublicURL      string         // what providers call us, for those that sign the URL
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
-	TLS            *TLS           // of the public door; nil for none
-	MaxBody        int64          // bytes
-	MaxRunning     int            // runs at once, over all hooks
-	MaxQueued      int            // runs that wait for a place; beyond that, senders are asked to come again
+	Listen         string // address of the public door; "unix:/path" for a socket
+	Console        string // address of the private door; "off" closes it
+	PublicURL      string // what providers call us, for those that sign the URL
+	TrustedProxies Proxies
+	TLS            *TLS  // of the public door; nil for none
+	MaxBody        int64 // bytes
+	MaxRunning     int   // runs at once, over all hooks
+	MaxQueued      int   // runs that wait for a place; beyond that, senders are asked to come again
+}
+
+// Proxies are those whose X-Forwarded-For is believed.
+type Proxies struct {
+	Networks []netip.Prefix
+	Unix     bool // whoever connects by the server's own Unix socket
 }
 
 // A TLS is where a certificate and its key lie, in PEM.

@@ -23,17 +23,17 @@ server:
   listen: ":${env:PORT}"
   console: off
   public_url: https://hooks.example.com/
-  trusted_proxies: [127.0.0.1, "::1", 10.1.2.3/8]
+  trusted_proxies: [127.0.0.1, "::1", unix, 10.1.2.3/8]
   max_body: 3GiB
   max_running: 4
   max_queued: 5`+hooks)
 	want := Server{
 		Listen: ":8080", Console: "off", PublicURL: "https://hooks.example.com",
-		TrustedProxies: []netip.Prefix{
+		TrustedProxies: Proxies{Unix: true, Networks: []netip.Prefix{
 			netip.MustParsePrefix("127.0.0.1/32"),
 			netip.MustParsePrefix("::1/128"), // not a /32 of the whole internet (threat 14)
 			netip.MustParsePrefix("10.0.0.0/8"),
-		},
+		}},
 		MaxBody: 3 << 30, MaxRunning: 4, MaxQueued: 5,
 	}
 	if fmt.Sprint(config.Server) != fmt.Sprint(want) {
@@ -260,7 +260,7 @@ server: {trusted_proxies: [10.0.0.1, "2001:db8::1", "::ffff:10.0.0.2", 10.1.2.3/
 hooks: {/a: {verify: none, rules: [{run: "true"}]}}
 `)
 	want := "[10.0.0.1/32 2001:db8::1/128 10.0.0.2/32 10.0.0.0/8 fd00::/8]"
-	if got := fmt.Sprint(c.Server.TrustedProxies); got != want {
+	if got := fmt.Sprint(c.Server.TrustedProxies.Networks); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -25,6 +25,7 @@ type Request struct {
 	Trusted  bool                // the connection is a trusted proxy's
 	Event    string              // as the provider names it; set by Hook.Verify
 	ID       string              // likewise
+	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
 
 	settled bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it
 

@@ -67,7 +67,7 @@ func (r *ruleSettings) settings() []setting {
 
 // loopLimit is a number, or off, which YAML also spells false.
 func (n node) loopLimit() int {
-	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
+	if n.isOff() {
 		return 0
 	}
 	return n.count()

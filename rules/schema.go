@@ -10,6 +10,7 @@ import (
 // (https://json-schema.org/draft/2020-12). Editors complete and check by it.
 type schema struct {
 	Dialect              string             `json:"$schema,omitempty"`
+	Ref                  string             `json:"$ref,omitempty"`
 	Title                string             `json:"title,omitempty"`
 	Description          string             `json:"description,omitempty"`
 	Type                 []string           `json:"type,omitempty"`
@@ -27,6 +28,7 @@ type schema struct {
 	Required             []string           `json:"required,omitempty"`
 	AnyOf                []*schema          `json:"anyOf,omitempty"`
 	Not                  *schema            `json:"not,omitempty"`
+	Defs                 map[string]*schema `json:"$defs,omitempty"`
 
 	settings []setting // of a mapping, in the order of their definition
 }
@@ -34,7 +36,9 @@ type schema struct {
 // Schema is the JSON Schema of a configuration file, for editors. It is made
 // from the definitions by which files are read.
 func Schema() ([]byte, error) {
-	return wholeFile().document("Configuration of hooktender")
+	s := wholeFile()
+	s.Defs = map[string]*schema{"scheme": schemeSchema()}
+	return s.document("Configuration of hooktender")
 }
 
 // CaseSchema is the JSON Schema of a file with test cases.

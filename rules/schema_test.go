@@ -48,7 +48,7 @@ func TestSchemesAreAll(t *testing.T) {
 		names = append(names, s.name)
 	}
 	slices.Sort(names)
-	want := slices.AppendSeq(verify.Presets(), maps.Keys(genericSchemes))
+	want := slices.AppendSeq(append(verify.Presets(), anyOf, allOf), maps.Keys(genericSchemes))
 	slices.Sort(want)
 	if !slices.Equal(names, want) || len(names) < 140 {
 		t.Errorf("%v, want %v", names, want)
@@ -193,7 +193,7 @@ func TestSchemaTakesWhatIsGood(t *testing.T) {
 // visible are the mistakes that a schema can see. It cannot see those in
 // expressions, in secrets, and between things that stand in two places.
 var visible = regexp.MustCompile(`^(misspelt-|wrong-type|bad-(content|duration|first|keep|method|number|on-interrupt|size)|` +
-	`verify-(empty|list|missing|two|unknown|word)|respond-(unknown|misspelt|list|status|wait|disconnect)|` +
+	`verify-(combined|empty|list|missing|two|unknown|word)|respond-(unknown|misspelt|list|status|wait|disconnect)|` +
 	`rule-without|no-rules|env-name|value-in-|habits|key-not|path-form|quotes|merge-not|duplicate-(key|setting)|yaml-)`)
 
 func TestSchemaRefusesWhatIsBad(t *testing.T) {

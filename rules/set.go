@@ -108,13 +108,14 @@ func (h *Hook) url(r *Request) string {
 
 // Evaluate asks the hook's rules about a genuine request. There is one decision
 // for each rule that was asked, and one action for each that fired. The error is
-// ErrUnsupported or a *MalformedError if the body cannot be read.
+// ErrUnsupported or a *MalformedError if the body cannot be read. It sets r.Dedupe.
 func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 	payload, err := h.payload(r, h.need)
 	if err != nil {
 		return nil, nil, err
 	}
 	env := environment{Payload: payload, Request: &requestView{request: r, hook: h}}
+	r.Dedupe = h.dedupe.of(env)
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action
 	for _, rule := range h.rules {

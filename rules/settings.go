@@ -40,10 +40,10 @@ func (c *compiler) settings() []setting {
 }
 
 var (
-	doors    = kind[string]{node.consoleAddress, aText("address, or off")}
-	networks = kind[[]netip.Prefix]{node.prefixes, func() *schema {
-		s := listOf(aText("address or network")())
-		s.Title, s.MinItems = "list of addresses and networks", 0
+	doors   = kind[string]{node.consoleAddress, aText("address, or off")}
+	proxies = kind[Proxies]{node.proxies, func() *schema {
+		s := networksSchema()
+		s.Title = "list of addresses and networks, or unix"
 		return s
 	}}
 )
@@ -54,7 +54,7 @@ func (c *compiler) serverSettings() []setting {
 		{"listen", addresses.to(&s.Listen), "the public door, for hooks and nothing else; `unix:/run/x.sock` for a socket", "`:9000`"},
 		{"console", doors.to(&s.Console), "the private door: health; `off` closes it", "`127.0.0.1:9001`"},
 		{"public_url", form{func(n node) { c.urlUnread = n.unreadIn(func() { s.PublicURL = n.url() }) }, urls.schema}, "what senders call, for schemes that sign the URL; never guessed from the Host header", ""},
-		{"trusted_proxies", networks.to(&s.TrustedProxies), "addresses and networks whose X-Forwarded-For is believed", "none"},
+		{"trusted_proxies", proxies.to(&s.TrustedProxies), "addresses and networks whose X-Forwarded-For is believed; `unix`: who connects by the socket of `listen`", "none"},
 		{"tls", tlses.to(&s.TLS), "the public door speaks HTTPS, with a certificate and its key in PEM; read again when they change", "HTTP"},
 		{"max_body", sizes.to(&s.MaxBody), "of a request, in bytes; beyond that, senders are answered 413", "`25MiB`"},
 		{"max_running", counts.to(&s.MaxRunning), "runs at once, over all hooks", "`32`"},
@@ -120,7 +120,7 @@ func (n node) address() string {
 
 // consoleAddress is an address or off, which YAML also spells false.
 func (n node) consoleAddress() string {
-	if n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" {
+	if n.isOff() {
 		return "off"
 	}
 	return n.address()
@@ -135,20 +135,43 @@ func (n node) url() string {
 	return strings.TrimSuffix(s, "/")
 }
 
+func networksSchema() *schema {
+	s := listOf(aText("address or network")())
+	s.Title, s.MinItems = "list of addresses and networks", 0
+	return s
+}
+
+// proxies reads addresses and networks, and the word unix.
+func (n node) proxies() (p Proxies) {
+	for _, e := range n.list() {
+		if e.Value == "unix" {
+			p.Unix = true
+			continue
+		}
+		p.Networks = append(p.Networks, e.prefix()...)
+	}
+	return p
+}
+
 // prefixes reads addresses and networks. A single address means just itself,
 // which for IPv6 is a /128.
 func (n node) prefixes() []netip.Prefix {
 	var prefixes []netip.Prefix
 	for _, e := range n.list() {
-		s := e.plain()
-		p, err := parsePrefix(s)
-		if err != nil {
-			if s != "" { // else told already
-				e.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", e.Value)
-			}
-			continue
-		}
-		prefixes = append(prefixes, p)
+		prefixes = append(prefixes, e.prefix()...)
 	}
 	return prefixes
+}
+
+// prefix reads one of them, or tells what is wrong with it.
+func (n node) prefix() []netip.Prefix {
+	s := n.plain()
+	p, err := parsePrefix(s)
+	if err != nil {
+		if s != "" { // else told already
+			n.problem("%q is neither an address nor a network; write 10.0.0.1, 10.0.0.0/8 or fd00::/8", n.Value)
+		}
+		return nil
+	}
+	return []netip.Prefix{p}
 }

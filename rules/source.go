@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -57,8 +58,30 @@ func (s *source) parse(d *decoder, empty string) {
 		d.problems = append(d.problems, Problem{File: s.path, Line: second.Line, Col: 1,
 			What: "a second document (---) begins here; write one document a file"})
 	default:
+		if alias := endless(document.Content[0], nil); alias != nil {
+			d.problems = append(d.problems, Problem{File: s.path, Line: alias.Line, Col: alias.Column,
+				What: fmt.Sprintf("*%s stands within what &%[1]s names, so it would never end", alias.Value)})
+			return
+		}
 		s.root = resolve(document.Content[0])
 	}
+}
+
+// endless finds an alias within what its anchor names, nil if there is none. An
+// anchor stands in front of its aliases, so there is no longer way around.
+func endless(n *yaml.Node, above []*yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		if slices.Contains(above, n.Alias) {
+			return n
+		}
+		return nil
+	}
+	for _, below := range n.Content {
+		if alias := endless(below, append(above, n)); alias != nil {
+			return alias
+		}
+	}
+	return nil
 }
 
 func isEmpty(document *yaml.Node) bool {

@@ -102,6 +102,8 @@ func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 	default:
 		err := h.verifier.Verify(vr)
 		if err == nil {
+			r.Event, r.ID = h.verifier.Identify(vr) // as the one of any names them that believes it
+			identifyEvent(r)
 			t.judged(true, "genuine")
 			return
 		}

@@ -10,12 +10,17 @@ import (
 	"github.com/hooktender/hooktender/rules/verify"
 )
 
-// proof is what a hook's verify says: a scheme and the secrets it needs.
+// proof is what a hook's verify says: a scheme and the secrets it needs, or
+// several of them together.
 type proof struct {
 	preset  string // "" for a generic scheme
 	scheme  verify.Scheme
 	secrets []verify.Secret
 	params  map[string]string
+
+	name    string // as verify has it
+	node    node
+	members []*proof // of any and all; the rest is empty then
 }
 
 // readVerify reads verify: none, or one scheme with its secret.
@@ -26,52 +31,72 @@ func (c *compiler) readVerify(h *Hook, n node) {
 		}
 		return
 	}
-	before := len(n.d.problems)
-	var found []*proof
-	for key, value := range n.entries() {
-		if p := readProof(key, value); p != nil {
-			found = append(found, p)
-		}
-	}
-	switch {
-	case len(n.d.problems) > before:
-		return
-	case len(found) != 1:
-		n.problem("must name one scheme, but names %d", len(found))
+	p := readScheme(n)
+	if p == nil {
 		return
 	}
-	c.compileProof(h, n, found[0])
-}
-
-func (c *compiler) compileProof(h *Hook, n node, p *proof) {
-	verifier, err := p.scheme.Compile(p.secrets, p.params)
-	if err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			n.problem("%s", line)
-		}
+	verifier := c.compileProof(p)
+	if verifier == nil {
 		return
-	}
-	if verifier.NeedsURL() && c.server.PublicURL == "" {
-		n.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")
 	}
 	h.verifier = verifier
 	if verifier.NeedsURL() {
 		h.unread = c.urlUnread
 	}
-	h.preset, h.receipt = p.preset, p.scheme.Respond
-	if kind := content(p.scheme.Content); h.content == contentAuto && (kind == contentJSON || kind == contentForm) {
+	h.preset, h.receipt = p.preset, p.receipt()
+	if kind := p.content(); h.content == contentAuto && (kind == contentJSON || kind == contentForm) {
 		h.content = kind // some send JSON as text/plain
 	}
-	for kind := range strings.SplitSeq(p.scheme.Content, "|") {
-		if field, ok := strings.CutPrefix(kind, "form:"); ok {
-			h.formField = field
-		}
-	}
+	h.formField = p.formField()
 }
 
-// readProof reads one scheme by its name: a generic one or a provider's preset.
+// readScheme reads a mapping that names one scheme. It returns nil if something is
+// wrong with it, which is told.
+func readScheme(n node) *proof {
+	before := len(n.d.problems)
+	var found []*proof
+	for key, value := range n.entries() {
+		if p := readProof(key, value); p != nil {
+			p.name, p.node = key.Value, n
+			found = append(found, p)
+		}
+	}
+	switch {
+	case len(n.d.problems) > before:
+		return nil
+	case len(found) != 1:
+		n.problem("must name one scheme, but names %d", len(found))
+		return nil
+	}
+	return found[0]
+}
+
+// compileProof returns nil if something is wrong, which is told.
+func (c *compiler) compileProof(p *proof) *verify.Verifier {
+	if p.members != nil {
+		return c.compileMembers(p)
+	}
+	verifier, err := p.scheme.Compile(p.secrets, p.params)
+	if err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			p.node.problem("%s", line)
+		}
+		return nil
+	}
+	if verifier.NeedsURL() && c.server.PublicURL == "" {
+		p.node.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")
+	}
+	return verifier
+}
+
+// readProof reads one scheme by its name: a generic one, a provider's preset, or
+// several together.
 func readProof(key, n node) *proof {
 	p := newProof()
+	if key.Value == anyOf || key.Value == allOf {
+		p.readMembers(n)
+		return p
+	}
 	if generic, ok := genericSchemes[key.Value]; ok {
 		p.scheme.Type = key.Value
 		generic.read(p, n)
@@ -93,7 +118,7 @@ func readProof(key, n node) *proof {
 
 // suggestScheme names one that is meant perhaps; all of them would fill a page.
 func suggestScheme(name string) string {
-	names := slices.AppendSeq(verify.Presets(), maps.Keys(genericSchemes))
+	names := slices.AppendSeq(append(verify.Presets(), anyOf, allOf), maps.Keys(genericSchemes))
 	slices.Sort(names)
 	if suggestion := didYouMean(name, names); !strings.HasPrefix(suggestion, "; known are") {
 		return suggestion
@@ -147,14 +172,21 @@ var secretSchema = either("secret, or list of them", aText("")(), listOf(aText("
 
 // verifySchema is none, or one scheme by its name.
 func verifySchema() *schema {
-	schemes := mappingOf(schemes()...)
-	schemes.MinProperties, schemes.MaxProperties = 1, 1
-	return &schema{AnyOf: []*schema{{Enum: []string{"none"}}, schemes}}
+	return &schema{AnyOf: []*schema{{Enum: []string{"none"}}, schemeSchema()}}
+}
+
+func schemeSchema() *schema {
+	s := mappingOf(schemes()...)
+	s.MinProperties, s.MaxProperties = 1, 1
+	return s
 }
 
 // schemes lists what verify may name. Only one is read, by readProof.
 func schemes() []setting {
-	var all []setting
+	all := []setting{
+		{anyOf, form{schema: membersSchema}, "a list of schemes, of which one is enough", ""},
+		{allOf, form{schema: membersSchema}, "a list of schemes, all of which must hold", ""},
+	}
 	for _, name := range slices.Sorted(maps.Keys(genericSchemes)) {
 		generic := genericSchemes[name]
 		all = append(all, setting{name, form{schema: func() *schema { return mappingOf(generic.settings(newProof())...) }}, generic.about, ""})

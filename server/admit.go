@@ -24,6 +24,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 		return reply{}, err
 	}
 	d.Decisions, d.Definition = decisions, hook.Definition()
+	d.DedupeKey, d.DedupeWithin = req.Dedupe.Key, req.Dedupe.Within
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
 		in.store.Record(d)
@@ -36,6 +37,10 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", cut(d.Event), "setting", "server.max_queued")
 		return reply{}, &refusedError{"the queue is full"}
 	}
+	if err := req.Dedupe.Err; err != nil {
+		d.Reason = "taken for new, whether it is or not: dedupe: by: " + err.Error()
+		in.warn("an event is taken for new, because what it is known by cannot be told", "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
+	}
 	runs := newRuns(d, actions)
 	in.guard(runs, cause())
 	runs[0].By = by
@@ -44,6 +49,9 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	if err != nil {
 		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
 		return reply{}, &refusedError{"cannot be stored now"}
+	}
+	if d.Verdict == rules.Duplicate {
+		return in.again(hook, d), nil
 	}
 	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)

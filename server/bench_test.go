@@ -29,10 +29,11 @@ func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Ru
 	}
 	return runner.Displaced{}, nil
 }
-func (quickStore) Enqueue(...*runner.Run)    {}
-func (quickStore) Displace(runner.Displaced) {}
-func (quickStore) Full(string) bool          { return false }
-func (quickStore) Running(int64) bool        { return false }
+func (quickStore) RunsOf(context.Context, []int64) (map[int64][]*runner.Run, error) { return nil, nil }
+func (quickStore) Enqueue(...*runner.Run)                                           {}
+func (quickStore) Displace(runner.Displaced)                                        {}
+func (quickStore) Full(string) bool                                                 { return false }
+func (quickStore) Running(int64) bool                                               { return false }
 
 // quickWriter is an answer that nobody reads.
 type quickWriter struct {

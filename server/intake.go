@@ -26,12 +26,15 @@ type IntakeStore interface {
 	// Accept gives the delivery and its runs their ids and returns when all of
 	// it is on disk.
 	// Runs that find their group busy may come back as skipped, or have displaced
-	// others.
+	// others. A delivery that was accepted before comes back as a duplicate,
+	// without runs.
 	Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error)
 	// Record gives the delivery its id and keeps it soon, without waiting.
 	Record(d *rules.Delivery)
 	// RunReader is for senders that want to know how their runs go.
 	RunReader
+	// RunsOf returns the runs of each of the deliveries, oldest first.
+	RunsOf(ctx context.Context, deliveries []int64) (map[int64][]*runner.Run, error)
 }
 
 // Queue takes runs that are on disk.
@@ -86,7 +89,7 @@ const anyMethod = "*"
 
 // Use puts a configuration into force, in one step.
 func (in *Intake) Use(c *rules.Config) {
-	h := &hooks{all: c.Set.Hooks(), router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: c.Server.TrustedProxies}
+	h := &hooks{all: c.Set.Hooks(), router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: proxies(c.Server.TrustedProxies)}
 	for _, hook := range c.Set.Hooks() {
 		limiter := newLimiter(hook.RateLimit)
 		h.router.Handle(anyMethod, hook.Path, func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
@@ -209,7 +212,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	if receipt(w, hook) {
 		return
 	}
-	if len(took.Runs) == 0 {
+	if len(took.Runs) == 0 || took.Verdict == rules.Duplicate {
 		answer(w, http.StatusOK, took)
 		return
 	}

@@ -1,25 +1,27 @@
 package server
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
-// proxies are the addresses whose X-Forwarded-For is believed.
-type proxies []netip.Prefix
+// proxies are those whose X-Forwarded-For is believed. Forwarded (RFC 7239) and
+// X-Real-Ip are not read: most proxies set one header and pass the others on as
+// the stranger wrote them, so to believe in several is to believe strangers.
+type proxies rules.Proxies
 
 // client is the sender's address. It is the address of the connection, unless
 // that is a trusted proxy's: then it is the last one in X-Forwarded-For that no
 // trusted proxy has. Anything before that one was written by who knows whom. It
-// is invalid for a connection without an address, such as a Unix socket.
+// is invalid for a connection without an address, such as a Unix socket, of which
+// no trusted proxy tells more.
 func (p proxies) client(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := plainAddr(peer.Addr())
-	if !p.trusted(addr) {
+	addr := connected(r)
+	if !p.through(r) {
 		return addr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -37,8 +39,19 @@ func (p proxies) client(r *http.Request) netip.Addr {
 
 // through tells whether the connection is a trusted proxy's.
 func (p proxies) through(r *http.Request) bool {
+	if _, socket := r.Context().Value(http.LocalAddrContextKey).(*net.UnixAddr); socket {
+		return p.Unix
+	}
+	return p.trusted(connected(r))
+}
+
+// connected is the address of the connection, invalid where it has none.
+func connected(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && p.trusted(plainAddr(peer.Addr()))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return plainAddr(peer.Addr())
 }
 
 // plainAddr makes one address of all spellings of it: ::ffff:192.0.2.1 is
@@ -46,7 +59,7 @@ func (p proxies) through(r *http.Request) bool {
 func plainAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 func (p proxies) trusted(addr netip.Addr) bool {
-	for _, prefix := range p {
+	for _, prefix := range p.Networks {
 		if prefix.Contains(addr) {
 			return true
 		}

@@ -3,6 +3,8 @@ package server
 import (
 	"net/http"
 	"net/netip"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -10,7 +12,7 @@ import (
 func TestClient(t *testing.T) {
 	const outside = "203.0.113.9:4711"
 	const proxy, proxy6 = "10.0.0.1:4711", "[fd00::1]:4711"
-	trusted := proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128"), netip.MustParsePrefix("fe80::5/128")}
+	trusted := proxies{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128"), netip.MustParsePrefix("fe80::5/128")}}
 	for name, c := range map[string]struct {
 		peer      string
 		forwarded []string
@@ -49,7 +51,7 @@ func TestClient(t *testing.T) {
 		}
 	}
 	r := &http.Request{RemoteAddr: "127.0.0.1:1", Header: http.Header{"X-Forwarded-For": {"198.51.100.7"}}}
-	if got := proxies(nil).client(r).String(); got != "127.0.0.1" {
+	if got := (proxies{}).client(r).String(); got != "127.0.0.1" {
 		t.Errorf("nobody is trusted, and the address is %s", got)
 	}
 }
@@ -65,6 +67,89 @@ func TestForwardedReachesTheDelivery(t *testing.T) {
 		d.send(t, d.request(t, "POST", "/open", `{}`, "X-Forwarded-For", "198.51.100.7", "X-Real-Ip", "198.51.100.8", "Forwarded", "for=198.51.100.9"))
 		if _, accepted, _ := d.take(); len(accepted) != 1 || accepted[0].RemoteIP != want {
 			t.Errorf("%s: kept %+v, want %s", yaml, accepted, want)
+		}
+	}
+}
+
+// A proxy that connects by the door's own socket is believed if the file says so,
+// and nobody else for that.
+func TestProxyAtTheSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "hooks.sock")
+	for name, c := range map[string]struct {
+		trusted   string
+		forwarded []string
+		status    int
+		want      string
+	}{
+		"not trusted":              {"[127.0.0.1]", []string{"198.51.100.7"}, http.StatusForbidden, ""},
+		"trusted":                  {"[unix]", []string{"198.51.100.7"}, http.StatusAccepted, "198.51.100.7"},
+		"IPv6":                     {"[unix]", []string{"2001:db8::7"}, http.StatusAccepted, "2001:db8::7"},
+		"a chain":                  {"[unix, 10.0.0.0/8]", []string{"1.1.1.1, 198.51.100.7", "10.0.0.2"}, http.StatusAccepted, "198.51.100.7"},
+		"the next one not trusted": {"[unix]", []string{"198.51.100.7, 10.0.0.2"}, http.StatusForbidden, "10.0.0.2"},
+		"not allowed":              {"[unix]", []string{"198.51.100.8"}, http.StatusForbidden, "198.51.100.8"},
+		"garbage":                  {"[unix]", []string{"unknown"}, http.StatusForbidden, ""},
+		"nothing":                  {"[unix]", nil, http.StatusForbidden, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, _ := newLog()
+			f := newFakeIntake(t)
+			in := NewIntake(f, f, log)
+			in.Use(load(t, "server: {trusted_proxies: "+c.trusted+"}\n"+
+				"hooks: {/open: {verify: none, allow_ips: [198.51.100.7, \"2001:db8::/32\"], rules: [{name: r, run: \"true\"}]}}"))
+			door, _ := openDoor(t, "unix:"+socket, in, PublicLimits)
+			r, err := http.NewRequest(http.MethodPost, "http://hooktender/open", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header["X-Forwarded-For"] = c.forwarded
+			if got := send(t, client(t, door.Address()), r); got.status != c.status {
+				t.Errorf("answered %d %s, want %d", got.status, got.body, c.status)
+			}
+			recorded, accepted, _ := f.take()
+			if all := append(recorded, accepted...); len(all) != 1 || all[0].RemoteIP != c.want {
+				t.Errorf("kept %+v, want %q", all, c.want)
+			}
+		})
+	}
+	// A connection of the network without an address is none at the socket.
+	if (proxies{Unix: true}).through(&http.Request{RemoteAddr: "@"}) {
+		t.Error("who does not come by the socket is believed")
+	}
+}
+
+// allow_ips judges the address that is left when the proxies are taken away.
+func TestAllowedThroughProxies(t *testing.T) {
+	d := openPublic(t, `
+server: {trusted_proxies: [127.0.0.1, "::1", 10.0.0.0/8, "fd00::/8"]}
+hooks:
+  /open: {verify: none, allow_ips: [192.0.2.7, 198.51.100.0/24, "2001:db8::/32", "::ffff:203.0.113.0/120"], rules: [{name: r, run: "true"}]}
+`)
+	for forwarded, allowed := range map[string]bool{
+		"192.0.2.7":                        true,
+		"192.0.2.8":                        false,
+		"::ffff:192.0.2.7":                 true,
+		"198.51.100.255":                   true,
+		"198.51.101.0":                     false,
+		"2001:db8:ffff::1":                 true,
+		"2001:db9::1":                      false,
+		"203.0.113.5":                      true,
+		"192.0.2.7, 10.0.0.1":              true,
+		"192.0.2.7, 10.0.0.1, fd00::5":     true,
+		"192.0.2.7, 203.0.112.1":           false, // what a stranger wrote in front
+		"192.0.2.7, 203.0.112.1, 10.0.0.1": false,
+		"203.0.112.1, 192.0.2.7":           true,
+		"10.0.0.1":                         false,
+		"":                                 false,
+		"192.0.2.7, ":                      false,
+		"[2001:db8::1]:443":                false,
+	} {
+		want := http.StatusForbidden
+		if allowed {
+			want = http.StatusAccepted
+		}
+		got := d.send(t, d.request(t, "POST", "/open", `{}`, "X-Forwarded-For", forwarded, "Forwarded", "for=192.0.2.7", "X-Real-Ip", "192.0.2.7"))
+		if got.status != want {
+			t.Errorf("%q: %d, want %d", forwarded, got.status, want)
 		}
 	}
 }

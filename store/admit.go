@@ -34,17 +34,19 @@ const (
 	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ?, not_before = NULL, hold = '' WHERE id = ?`
 )
 
-// An admission stores a delivery with its new runs, and decides what becomes of
-// those that come too soon or find their group busy. All of it happens in one
+// An admission stores a delivery with its new runs, unless it was seen before, and
+// decides what becomes of those that come too soon or find their group busy. All of it happens in one
 // transaction: so two events never both find the way free, and what is told is
 // what is on disk.
 type admission struct {
 	delivery  rows
+	seen      sighting
 	runs      []admitted
 	audit     rows
 	at        time.Time
 	byHand    bool   // a person wants the runs, whatever fired before
 	paused    string // hooks, as a JSON list
+	first     int64  // the delivery that was accepted in the place of this one; mostly 0
 	stored    int    // runs
 	displaced runner.Displaced
 }
@@ -73,7 +75,7 @@ func (a *admission) add(r *runner.Run) error {
 func (a *admission) tell(i int, r *runner.Run) {
 	was := a.runs[i]
 	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = was.State, was.Error, was.FinishedAt, was.NotBefore, was.Hold
-	if was.throttled {
+	if was.throttled || a.first != 0 {
 		r.ID = 0
 	}
 }
@@ -81,6 +83,10 @@ func (a *admission) tell(i int, r *runner.Run) {
 // do is the task. It may be called again when its transaction is repeated.
 func (a *admission) do(tx *tx) error {
 	a.displaced, a.stored = runner.Displaced{}, 0
+	var err error
+	if a.first, err = a.seen.first(tx, a.at); a.first != 0 || err != nil {
+		return err // a duplicate is recorded without haste
+	}
 	for i := range a.runs {
 		if err := a.throttle(tx, &a.runs[i]); err != nil {
 			return err

@@ -15,8 +15,8 @@ const maxRejectedBody = 64 << 10
 
 const (
 	insertDelivery = `INSERT INTO delivery (id, hook, received_at, remote_ip, method, path,
-		event, event_id, verdict, reason, rules, size, headers, replay_of, definition)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		event, event_id, verdict, reason, rules, size, headers, replay_of, definition, dedupe_key, duplicate_of)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
 	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
 		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at,
@@ -30,9 +30,11 @@ const (
 // queues the runs that have no state yet. A run whose group is busy may come
 // back as skipped, one that is debounced as waiting, one that is throttled
 // without an id and is not stored; where all are, the delivery comes back with
-// the verdict throttled, and is recorded. Runs may have displaced others, which are superseded in the
-// same transaction; those that run already are for the caller to end. What a
-// person did (Run.By) is stored along with it, as done to the delivery.
+// the verdict throttled, and is recorded. So is one that was accepted before: it
+// comes back with the verdict duplicate and DuplicateOf, and none of its runs is
+// stored. Runs may have displaced others, which are superseded in the same
+// transaction; those that run already are for the caller to end. What a person did
+// (Run.By) is stored along with it, as done to the delivery.
 //
 // An error that wraps ctx's means that the caller stopped waiting, and the
 // event may be stored nevertheless, all of it or nothing: it may run, and so
@@ -47,7 +49,7 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 	if err != nil {
 		return runner.Displaced{}, err
 	}
-	a := &admission{at: d.ReceivedAt, delivery: rows, paused: s.pausedHooks()}
+	a := &admission{at: d.ReceivedAt, delivery: rows, paused: s.pausedHooks(), seen: sightingOf(d)}
 	for _, r := range runs {
 		if r.By != nil {
 			r.By.Delivery = d.ID
@@ -66,13 +68,22 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 	for i, r := range runs {
 		a.tell(i, r)
 	}
-	if a.stored == 0 && len(runs) > 0 {
-		d.Verdict, d.Reason = rules.Throttled, "each rule that matched has fired too recently (throttle)"
-		if s.queue.full() || !s.offer(d) {
-			s.drop(nil)
-		}
+	switch {
+	case a.first != 0:
+		d.DuplicateOf = a.first
+		s.recordInstead(d, rules.Duplicate, fmt.Sprintf("seen before, as delivery %d", a.first))
+	case a.stored == 0 && len(runs) > 0:
+		s.recordInstead(d, rules.Throttled, "each rule that matched has fired too recently (throttle)")
 	}
 	return a.displaced, nil
+}
+
+// recordInstead keeps a delivery that would have been accepted and is not.
+func (s *Store) recordInstead(d *rules.Delivery, verdict rules.Verdict, reason string) {
+	d.Verdict, d.Reason = verdict, reason
+	if s.queue.full() || !s.offer(d) {
+		s.drop(nil)
+	}
 }
 
 // Record keeps a delivery that fired nothing or was rejected, soon and best

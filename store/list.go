@@ -15,7 +15,7 @@ const (
 	defaultListing = 50  // rows of a listing without a limit
 	defaultChunks  = 100 // pieces of output without a limit
 
-	deliveryColumns = `id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, replay_of`
+	deliveryColumns = `id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, replay_of, dedupe_key, duplicate_of`
 	runColumns      = `id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, "group", failures, not_before,
 		hold, rerun_of, caused_by, chain`
 

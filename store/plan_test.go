@@ -39,6 +39,7 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 		run.Command.Debounce = &rules.Debounce{Quiet: 1, Max: 1}
 		enter(t, s, run)
 	}
+	again(t, s, newKnown("push 1", 0))
 	age(t, s, year, runner.Succeeded, "output")
 	s.Record(newDelivery("/a", ""))
 	flush(t, s)
@@ -53,7 +54,7 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, must := range []string{insertRun, insertDelivery, insertBody, supersede, successors, groupCount, groupWaiting, groupRunning,
-		recentlyFired, burstRuns, burstBegan, updateRun, takeRun, updateProcess, updateCanceling, insertOutput, deleteDeliveries, deleteRuns, deleteOutput} {
+		seenBefore, recentlyFired, burstRuns, burstBegan, updateRun, takeRun, updateProcess, updateCanceling, insertOutput, deleteDeliveries, deleteRuns, deleteOutput} {
 		if !slices.Contains(texts, must) {
 			t.Errorf("the test did not come to\n%s", must)
 		}

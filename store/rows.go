@@ -65,7 +65,8 @@ func deliveryRows(d *rules.Delivery, body []byte) (rows, error) {
 	}
 	use := useOf(d)
 	rs := rows{{insertDelivery, []any{d.ID, d.Hook, d.ReceivedAt.UnixMicro(), d.RemoteIP, d.Method, d.Path,
-		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), d.ReplayOf, use.id()}, use}}
+		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), d.ReplayOf, use.id(),
+		d.DedupeKey, d.DuplicateOf}, use}}
 	if len(body) > 0 {
 		p := pack(body)
 		rs = append(rs, row{text: insertBody, args: []any{d.ID, p.s2, p.data}})

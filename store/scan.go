@@ -42,7 +42,7 @@ func scanDeliveryAnd(row scanner, more ...any) (*rules.Delivery, error) {
 	var received int64
 	var decisions []byte
 	err := row.Scan(append([]any{&d.ID, &d.Hook, &received, &d.RemoteIP, &d.Method, &d.Path,
-		&d.Event, &d.EventID, &d.Verdict, &d.Reason, &decisions, &d.Size, &d.ReplayOf}, more...)...)
+		&d.Event, &d.EventID, &d.Verdict, &d.Reason, &decisions, &d.Size, &d.ReplayOf, &d.DedupeKey, &d.DuplicateOf}, more...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -155,6 +155,7 @@ func printDelivery(w io.Writer, d shownDelivery) {
 	}
 	field(w, "verdict", string(d.Verdict))
 	field(w, "reason", d.Reason)
+	field(w, "known by", d.DedupeKey)
 	field(w, "replay of", number(d.ReplayOf))
 	for _, r := range d.Decisions {
 		field(w, "rule", fmt.Sprintf("%s: %s", r.Rule, outcomeOf(r)))

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,11 +34,12 @@ func writeConfig(t *testing.T, text string) string {
 	return path
 }
 
-// A sender posts signed pushes to a server.
+// A sender posts signed pushes to a server, each under an id of its own.
 type sender struct {
 	client *http.Client
 	body   []byte
 	header http.Header
+	again  bool // under the same id each time
 }
 
 func newSender(t *testing.T) *sender {
@@ -69,7 +71,10 @@ func (s *sender) post(ctx context.Context, url string) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	req.Header = s.header
+	req.Header = s.header.Clone()
+	if !s.again {
+		req.Header.Set("X-GitHub-Delivery", rand.Text())
+	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return a, err

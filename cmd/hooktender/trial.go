@@ -18,7 +18,9 @@ type shownTrial struct {
 	Path         string          `json:"path"` // as requested, with its query
 	Event        string          `json:"event"`
 	EventID      string          `json:"event_id"`
-	Verified     *bool           `json:"verified"` // null: not judged
+	DedupeKey    string          `json:"dedupe_key,omitempty"`
+	DedupeError  string          `json:"dedupe_error,omitempty"` // why there is no key
+	Verified     *bool           `json:"verified"`               // null: not judged
 	Verification string          `json:"verification"`
 	Verdict      rules.Verdict   `json:"verdict"`
 	Reason       string          `json:"reason"`
@@ -41,8 +43,11 @@ type triedRule struct {
 
 func showTrial(h *rules.Hook, r *rules.Request, t *rules.Trial, told server.Foretold) *shownTrial {
 	_, path := h.Mask(r)
-	s := &shownTrial{Hook: h.Path, Method: r.Method, Path: path, Event: r.Event, EventID: r.ID, Verified: t.Verified,
+	s := &shownTrial{Hook: h.Path, Method: r.Method, Path: path, Event: r.Event, EventID: r.ID, DedupeKey: r.Dedupe.Key, Verified: t.Verified,
 		Verification: t.Proof, Verdict: t.Verdict, Reason: t.Reason, Answer: told, Rules: []triedRule{}}
+	if r.Dedupe.Err != nil {
+		s.DedupeError = r.Dedupe.Err.Error()
+	}
 	commands := map[string]*rules.Command{}
 	for _, a := range t.Actions {
 		commands[a.Rule] = a.Command
@@ -76,6 +81,10 @@ func printTrial(w io.Writer, s *shownTrial) {
 	field(w, "hook", s.Hook)
 	field(w, "request", s.Method+" "+s.Path)
 	field(w, "event", strings.TrimSpace(s.Event+"  "+s.EventID))
+	field(w, "known by", s.DedupeKey)
+	if s.DedupeError != "" {
+		field(w, "known by", "nothing, so it would be new each time: "+s.DedupeError)
+	}
 	field(w, "verified", verifiedText(s))
 	field(w, "verdict", string(s.Verdict))
 	if s.Reason != s.Verification {

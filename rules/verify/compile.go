@@ -65,7 +65,7 @@ func (s Scheme) Compile(secrets []Secret, params map[string]string) (*Verifier, 
 	c := &compiler{scheme: s, secrets: secrets, params: params}
 	c.checkSecrets()
 	c.idFrom = c.sources("id", s.ID)
-	v := &Verifier{id: c.idFrom, event: c.sources("event", s.Event)}
+	v := &Verifier{id: c.idFrom, event: c.sources("event", s.Event), apart: c.sources("apart", s.Apart)}
 	v.proof = compile(c)
 	v.needsURL = c.needsURL
 	v.handshakes = c.handshakes()

@@ -21,6 +21,7 @@
 //     providers publish, and who may be asked for them.
 //   - jwt.go is a token that the sender signed; jwt_keys.go, jwt_algorithms.go and
 //     jwt_claims.go are its three questions: by whom, with what, and saying what.
+//   - combine.go is several schemes as one: any of them, or all.
 //   - token.go is everything that merely repeats a secret, Basic included; mtls.go
 //     is the certificate of a client.
 //   - twilio.go, sns.go, contentful.go, adyen.go, braintree.go, shopify.go, plaid.go

@@ -164,14 +164,20 @@ func (h *handshake) signs() bool {
 // Handshake returns the answer to a request that is a handshake of the
 // provider's, and nil if it is none. The error is as that of Verify: it is one,
 // but not genuine, or what it wants called cannot be called now.
-func (v *Verifier) Handshake(r *Request) (*Answer, error) {
+func (v *Verifier) Handshake(r *Request) (*Answer, error) { return v.handshake(r, v.Verify) }
+
+// handshake is Handshake where prove says whether a signed one is genuine.
+func (v *Verifier) handshake(r *Request, prove func(*Request) error) (*Answer, error) {
+	if p, ok := v.proof.(*combined); ok {
+		return p.handshake(r, prove)
+	}
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
 		if !h.is(r) {
 			continue
 		}
 		if h.Signed {
-			if err := v.Verify(r); err != nil {
+			if err := prove(r); err != nil {
 				return nil, err
 			}
 		}

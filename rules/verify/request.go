@@ -28,6 +28,15 @@ type Request struct {
 	query url.Values
 	form  *form
 	json  *jsonNode
+
+	believed map[*combined]*Verifier // who of any believed the request
+}
+
+func (r *Request) believe(by *combined, v *Verifier) {
+	if r.believed == nil {
+		r.believed = map[*combined]*Verifier{}
+	}
+	r.believed[by] = v
 }
 
 // queryValues reads what it can of the query. A broken pair elsewhere in it

@@ -31,6 +31,7 @@ type Scheme struct {
 
 	ID    Sources `json:"id,omitempty"`    // where the provider's delivery id stands
 	Event Sources `json:"event,omitempty"` // where the event's name stands
+	Apart Sources `json:"apart,omitempty"` // where several events of one id and name differ
 
 	Handshake []string `json:"handshake,omitempty"` // requests of the provider that want an answer of their own, by their names in handshakes.json
 

@@ -12,6 +12,7 @@ type Verifier struct {
 	proof      proof
 	event      sources
 	id         sources
+	apart      sources
 	needsURL   bool
 	handshakes []handshake
 	signsAny   bool // a handshake signs what anybody asks it to
@@ -71,6 +72,15 @@ func (v *Verifier) Identify(r *Request) (event, id string) {
 	return v.event.peek(r), v.id.peek(r)
 }
 
+// Apart returns what differs between the events that a provider sends under one
+// id and name, "" for what is absent or where the id alone is enough.
+func (v *Verifier) Apart(r *Request) string {
+	if p, ok := v.proof.(*combined); ok {
+		return p.apart(r)
+	}
+	return v.apart.peek(r)
+}
+
 // Sign changes r so that Verify accepts it, as the provider itself would have
 // sent it at r.Now: with the first secret, and with a new delivery id and a
 // timestamp where they belong and are absent. It fails when the scheme needs
@@ -83,7 +93,12 @@ func (v *Verifier) Sign(r *Request) error {
 }
 
 // Carries reports whether r has anything where the proof belongs, good or not.
-func (v *Verifier) Carries(r *Request) bool { return v.proof.places().peek(r) != "" }
+func (v *Verifier) Carries(r *Request) bool {
+	if p, ok := v.proof.(*combined); ok {
+		return slices.ContainsFunc(p.members, func(m Member) bool { return m.Carries(r) })
+	}
+	return v.proof.places().peek(r) != ""
+}
 
 // Strip takes what proves the sender out of r. Of a scheme whose proof is a
 // client certificate nothing is there to be taken.

@@ -1,0 +1,108 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A Dedupe is what a genuine event is known by when it comes again.
+type Dedupe struct {
+	Key    string        // "" for an event that is never taken for one seen before
+	Within time.Duration // how long it is known
+	Err    error         // why there is no key, although the hook says how to make one
+}
+
+// dedupe is what a hook says about events that come again.
+type dedupe struct {
+	by     value    // nil: what the provider tells events apart by
+	within Duration // 0: all events are new
+}
+
+// dedupeWithin is longer than most providers try to deliver an event again.
+const dedupeWithin = Duration(24 * time.Hour)
+
+func (d *dedupe) settings() []setting {
+	return []setting{
+		{"by", keys.to(&d.by), "the key by which an event is known again; an empty one is new", "the provider's `request.id`, with `request.event`"},
+		{"within", durations.to(&d.within), "how long it is known; no longer than `keep.deliveries`", "`24h`"},
+	}
+}
+
+func (n node) dedupe() dedupe {
+	d := dedupe{within: dedupeWithin}
+	switch {
+	case n.Kind == yaml.MappingNode:
+		n.mapping(d.settings()...)
+	case n.isOff():
+		return dedupe{}
+	default:
+		if s, ok := n.scalar(); ok {
+			n.problem("%q does not say how an event is known again; write {by: \"{{ id }}\", within: 24h}, or off", s)
+		}
+	}
+	return d
+}
+
+// isOff tells the word off, which YAML also spells false.
+func (n node) isOff() bool { return n.Value == "off" || n.Tag == "!!bool" && n.Value == "false" }
+
+var dedupes = kind[dedupe]{node.dedupe, func() *schema {
+	return &schema{Title: "off, or how an event is known again", AnyOf: []*schema{
+		{Enum: []string{"off"}}, {Type: []string{"boolean"}}, mappingOf((&dedupe{}).settings()...),
+	}}
+}}
+
+// of is what an event is known by. A key that cannot be made is no reason to lose
+// the event: it counts as new, and Err says why.
+func (d *dedupe) of(env environment) Dedupe {
+	if d.within == 0 {
+		return Dedupe{}
+	}
+	r := env.Request.request
+	key := env.Request.hook.identity(r)
+	if d.by != nil {
+		text, err := d.by.text(env)
+		if err != nil {
+			return Dedupe{Err: err}
+		}
+		key = text.String()
+	}
+	if key == "" {
+		return Dedupe{}
+	}
+	if len(r.Params) > 0 { // a provider may send one event to several of such a hook's paths
+		key = r.Path + " " + key
+	}
+	return Dedupe{Key: shortKey(key), Within: time.Duration(d.within)}
+}
+
+// identity is what providers tell events apart by: the id; the event's name and
+// what else differs, as some send several events under one id; and the source of a
+// CloudEvent, whose id is unique only together with it. A sender without ids has
+// none.
+func (h *Hook) identity(r *Request) string {
+	if r.ID == "" {
+		return ""
+	}
+	_, _, source := attributesOf(r)
+	parts := []string{r.Event, source, r.ID}
+	if h.verifier != nil {
+		parts = append(parts, h.verifier.Apart(h.evidence(r, r.ReceivedAt)))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
+}
+
+// shortKey bounds what is kept of a key in an index.
+func shortKey(key string) string {
+	const enough = 200
+	if len(key) <= enough {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
