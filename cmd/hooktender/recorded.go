@@ -72,8 +72,18 @@ func recordedOf(provider string) *recorded {
 	return &recorded{}
 }
 
-// names lists the deliveries.
-func (r *recorded) names() []string { return slices.Sorted(maps.Keys(r.files)) }
+// names lists the deliveries, the default one first.
+func (r *recorded) names() []string {
+	return slices.SortedFunc(maps.Keys(r.files), func(a, b string) int {
+		switch r.Default {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+}
 
 // find returns the name of the delivery that is meant: by its own name, by the
 // event's as the provider spells it, or by none.

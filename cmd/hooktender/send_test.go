@@ -11,6 +11,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -156,5 +159,26 @@ func answers(t *testing.T, server *serverProcess, name, delivery string, key key
 	}
 	if scheme.Respond == nil && want == "200 OK" && !strings.Contains(string(body), `"verdict":"ignored"`) {
 		t.Errorf("answered %s, so no rule was asked", body)
+	}
+}
+
+// TestDocumentedSends sends what docs/commands.md says to type.
+func TestDocumentedSends(t *testing.T) {
+	arrived := 0
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { arrived++ }))
+	defer receiver.Close()
+	r := &reader{t: t, dir: t.TempDir(), env: append(os.Environ(), "SECRET="+shared)}
+	r.install()
+	sent := 0
+	for _, b := range blocksOf(t, "../../docs/commands.md") {
+		for line := range strings.Lines(b.text) {
+			if b.lang == "sh" && strings.HasPrefix(line, "hooktender send ") {
+				r.do(strings.ReplaceAll(strings.TrimSpace(line), "127.0.0.1:9000", receiver.Listener.Addr().String()))
+				sent++
+			}
+		}
+	}
+	if sent == 0 || arrived != sent {
+		t.Errorf("%d of %d requests arrived", arrived, sent)
 	}
 }
