@@ -25,7 +25,8 @@ type Command struct {
 	Limits      Limits      `json:"limits,omitzero"`
 	User        string      `json:"user,omitempty"` // name or id; "": the server's own
 	OnInterrupt OnInterrupt `json:"on_interrupt"`
-	Approve     bool        `json:"approve,omitempty"` // a person has to say yes before it begins
+	Approve     bool        `json:"approve,omitempty"`    // a person has to say yes before it begins
+	LoopLimit   int         `json:"loop_limit,omitempty"` // how many runs may lead to it, each causing the next; 0: any number
 
 	Concurrency *Concurrency `json:"concurrency,omitempty"` // nil: no group
 	Retry       *Retry       `json:"retry,omitempty"`       // nil: never

@@ -43,7 +43,7 @@ type Delivery struct {
 	Reason     string      `json:"reason"`
 	Decisions  []Decision  `json:"rules"`
 	Header     http.Header `json:"headers,omitempty"`   // only where one delivery is shown
-	Size       int64       `json:"size"`                // of the body, in bytes
+	Size       int64       `json:"size"`                // of the body, in bytes; -1 if it was not read to its end
 	ReplayOf   int64       `json:"replay_of,omitempty"` // the delivery that a person sent again
 	Body       []byte      `json:"-"`
 

@@ -22,6 +22,9 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, &MalformedError{"the form is not valid UTF-8"}
 	}
+	if bytes.Count(body, []byte("&")) >= maxValues {
+		return nil, tooManyValues()
+	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, &MalformedError{"the form cannot be read: " + err.Error()}

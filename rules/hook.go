@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -24,6 +25,7 @@ type Hook struct {
 	RateLimit Rate           // of genuine events; zero for any
 
 	verifier   *verify.Verifier // nil for verify: none
+	preset     string           // its name; "" for a scheme that is described
 	receipt    *verify.Respond  // what the provider wants to hear; nil: nothing
 	publicURL  string
 	maxBody    int64 // of an unpacked one, in bytes
@@ -133,7 +135,7 @@ func (c *compiler) readRules(h *Hook, n node) {
 	}
 	hook := `hook "` + h.Path + `"`
 	for i, e := range elements {
-		name := ruleName(e, i)
+		name := nameOf(e, fmt.Sprintf("rule-%d", i+1))
 		e = e.in(hook + `, rule "` + name + `"`)
 		if first, twice := names[name]; twice {
 			e.problem("the name stands in line %d already; runs are told apart by it", first)

@@ -21,6 +21,7 @@ const maxDepth = 200
 type jsonReader struct {
 	buf     bytes.Buffer
 	decoder *jsontext.Decoder
+	held    int // values that are kept
 }
 
 var jsonReaders = sync.Pool{New: func() any {
@@ -37,6 +38,7 @@ func readJSON(body []byte, need *fields) (any, error) {
 	// The decoder reads a bytes.Buffer in place, without copying the body.
 	r.buf = *bytes.NewBuffer(trimMark(body))
 	r.decoder.Reset(&r.buf)
+	r.held = 0
 	defer func() { r.buf = bytes.Buffer{}; r.decoder.Reset(&r.buf) }()
 
 	value, err := r.value(need)
@@ -55,6 +57,8 @@ func malformedJSON(err error) error {
 	switch {
 	case errors.As(err, &malformed):
 		return malformed
+	case errors.Is(err, ErrTooLarge):
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &MalformedError{"not JSON: it ends too early"}
 	case errors.As(err, &syntax):
@@ -74,6 +78,11 @@ func (r *jsonReader) end() error {
 
 // value reads the next value, or checks and skips it if nothing of it is needed.
 func (r *jsonReader) value(need *fields) (any, error) {
+	if need != nil {
+		if r.held++; r.held > maxValues {
+			return nil, tooManyValues()
+		}
+	}
 	kind := r.decoder.PeekKind()
 	switch {
 	case kind == '{':

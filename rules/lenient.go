@@ -8,15 +8,12 @@ import (
 	"github.com/hooktender/hooktender/rules/verify"
 )
 
-// standInSecret takes the place of a secret that cannot be read, so that all else
-// about a hook is known. Any spelling of a key can be read of it. Nobody is judged
-// by it.
-const standInSecret = verify.Secret("00000000000000000000000000000000")
-
+// standIn takes the place of a secret that cannot be read. Nobody is judged by
+// it, other than what was signed with it.
 func (d *decoder) standIn(ref Reference, err error) verify.Secret {
 	d.missing[ref] = err
 	d.unread = append(d.unread, err)
-	return standInSecret
+	return verify.StandIn
 }
 
 // isUnread tells that a value holds a reference that could not be read.

@@ -72,7 +72,7 @@ func (l *linter) hook(key, n node) {
 	scope := &scope{provider: l.known[providerOf(set["verify"])], params: parametersOf(key.Value)}
 	var rules []*lintedRule
 	for i, e := range elementsOf(set["rules"]) {
-		name := ruleName(e, i)
+		name := nameOf(e, fmt.Sprintf("rule-%d", i+1))
 		rules = append(rules, l.rule(scope, e.in(key.where+`, rule "`+name+`"`), name))
 	}
 	if first, ok := set["first_match"]; ok && first.boolean() {

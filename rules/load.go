@@ -160,7 +160,7 @@ func readTop(path string) (*topLevel, error) {
 			return nil, err
 		}
 		top.sources = append(top.sources, s)
-		if s.parse(top.d); s.root != nil {
+		if s.parse(top.d, "the file is empty; a file without hooks would answer every sender 404"); s.root != nil {
 			top.collect(node{Node: s.root, d: top.d, file: s})
 		}
 	}

@@ -14,6 +14,8 @@ func Manual() string {
 	m.WriteString("# Reference\n\nEvery setting and every function, as `hooktender` itself knows them. What they are for is in [Configuration](configuration.md);\n" +
 		"`hooktender schema` prints the same for editors.\n\n## Settings\n")
 	m.section("", wholeFile())
+	m.WriteString("\n## Test cases\n\nThe settings of a `*.test.yaml`, for [`hooktender test`](testing.md); `hooktender schema --test` prints them for editors.\n")
+	m.section("", caseFile())
 	m.WriteString("\n## Functions\n\nBeside [expr's own](https://expr-lang.org/docs/language-definition#functions), in conditions and in values.\n\n" +
 		"| function | gives | for example | of the payload | is |\n|---|---|---|---|---|\n")
 	for _, f := range functions {

@@ -137,6 +137,7 @@ var payloadCases = []struct {
 	want        any
 	fails       string // of a MalformedError
 	unsupported bool
+	tooLarge    bool
 }{
 	{name: "JSON", contentType: jsonType, body: `{"a":1}`, want: map[string]any{"a": 1}},
 	{name: "JSON with a charset", contentType: "application/json; charset=utf-8", body: `1`, want: 1},
@@ -144,6 +145,9 @@ var payloadCases = []struct {
 	{name: "JSON without a type", body: `1`, want: 1},
 	{name: "no JSON without a type", body: `a=1`, fails: "not JSON"},
 	{name: "empty", body: "", want: nil},
+	{name: "a great many values", body: "[" + strings.Repeat("0,", maxValues) + "0]", tooLarge: true},
+	{name: "a great many elements", contentType: "application/xml", body: "<a>" + strings.Repeat("<b/>", maxValues) + "</a>", tooLarge: true},
+	{name: "a great many fields", contentType: formType, body: strings.Repeat("a&", maxValues), tooLarge: true},
 	{name: "empty XML", contentType: "text/xml", body: "", want: nil},
 	{name: "text", contentType: "text/plain; charset=utf-8", body: "down\n", want: "down\n"},
 	{name: "text that is none", contentType: "text/plain", body: "\xff", fails: "UTF-8"},
@@ -343,7 +347,10 @@ func TestPayload(t *testing.T) {
 			if errors.Is(err, ErrUnsupported) != c.unsupported {
 				t.Errorf("error %v, want ErrUnsupported: %v", err, c.unsupported)
 			}
-			if !c.unsupported {
+			if errors.Is(err, ErrTooLarge) != c.tooLarge {
+				t.Errorf("error %v, want ErrTooLarge: %v", err, c.tooLarge)
+			}
+			if !c.unsupported && !c.tooLarge {
 				checkMalformed(t, err, c.fails)
 			}
 			if !reflect.DeepEqual(got, c.want) {

@@ -26,6 +26,8 @@ type Request struct {
 	Event    string              // as the provider names it; set by Hook.Verify
 	ID       string              // likewise
 
+	settled bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it
+
 	// ReceivedAt is what now() is in an expression; the clock's time if it is zero.
 	ReceivedAt time.Time
 }

@@ -34,20 +34,6 @@ type rule struct {
 	ruleSettings
 }
 
-// ruleName is the rule's name, needed before the rule is read because messages
-// about it hold it. A rule without one is named by its place.
-func ruleName(n node, index int) string {
-	if n.Kind == yaml.MappingNode {
-		n.d = &decoder{} // what is wrong is told when the rule is read
-		for key, value := range n.entries() {
-			if key.Value == "name" && value.Value != "" {
-				return value.Value
-			}
-		}
-	}
-	return fmt.Sprintf("rule-%d", index+1)
-}
-
 func (c *compiler) readRule(name string, n node) *rule {
 	r := &rule{name: name, when: always{}, ruleSettings: c.defaults}
 	if r.dir == "" {
@@ -123,7 +109,7 @@ func (r *rule) command(env environment) (*Command, error) {
 	cmd := &Command{
 		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: r.timeout, Grace: r.grace,
 		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
-		Approve: r.approve,
+		Approve: r.approve, LoopLimit: r.loopLimit,
 	}
 	if r.concurrency != nil {
 		var err error

@@ -34,14 +34,21 @@ type schema struct {
 // Schema is the JSON Schema of a configuration file, for editors. It is made
 // from the definitions by which files are read.
 func Schema() ([]byte, error) {
-	s := wholeFile()
-	s.Dialect = "https://json-schema.org/draft/2020-12/schema"
-	s.Title = "Configuration of hooktender"
+	return wholeFile().document("Configuration of hooktender")
+}
+
+// CaseSchema is the JSON Schema of a file with test cases.
+func CaseSchema() ([]byte, error) { return caseFile().document("Test cases of hooktender") }
+
+func (s *schema) document(title string) ([]byte, error) {
+	s.Dialect, s.Title = "https://json-schema.org/draft/2020-12/schema", title
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
 }
 
 func wholeFile() *schema { return mappingOf((&compiler{}).settings()...) }
+
+func caseFile() *schema { return mappingOf((&book{}).settings()...) }
 
 // mappingOf is a mapping that has these settings and no others.
 func mappingOf(settings ...setting) *schema {

@@ -35,7 +35,8 @@ func TestEverySettingIsDescribed(t *testing.T) {
 		}
 	}
 	walk("", wholeFile())
-	if count < 80 {
+	walk("", caseFile())
+	if count < 100 {
 		t.Errorf("only %d settings were seen", count)
 	}
 }
@@ -66,9 +67,9 @@ func TestManual(t *testing.T) {
 	}
 }
 
-func compileSchema(t *testing.T) *jsonschema.Schema {
+func compileSchema(t *testing.T, made func() ([]byte, error)) *jsonschema.Schema {
 	t.Helper()
-	text, err := Schema()
+	text, err := made()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,18 +107,27 @@ func validate(s *jsonschema.Schema, text []byte) error {
 	return s.Validate(document)
 }
 
+// shownBlock is a block of YAML in a document, with the file that it is.
+var shownBlock = regexp.MustCompile("(?ms)^```yaml([^\n]*)\n(.*?)^```")
+
 // goodConfigurations are those that readers are shown, and those that the tests
 // of the command line use.
 func goodConfigurations(t *testing.T) map[string][]byte {
+	return goodFiles(t, false, map[string]*regexp.Regexp{
+		"../docs/*.md":         shownBlock,
+		"../README.md":         shownBlock,
+		"../examples/*/*.yaml": regexp.MustCompile(`(?s)()(.*)`),
+		"testdata/*.good.yaml": regexp.MustCompile(`(?s)()(.*)`),
+		"../cmd/hooktender/testdata/script/redeploy.txtar": regexp.MustCompile(`(?ms)^-- (\S*\.yaml) --\n(.*?)(?:^-- |\z)`),
+	})
+}
+
+// goodFiles finds files in files: a pattern's first part is the name, its second
+// the text. Those with test cases are told by their names.
+func goodFiles(t *testing.T, cases bool, places map[string]*regexp.Regexp) map[string][]byte {
 	t.Helper()
 	good := map[string][]byte{}
-	for pattern, block := range map[string]*regexp.Regexp{
-		"../docs/*.md":         regexp.MustCompile("(?ms)^```yaml[^\n]*\n(.*?)^```"),
-		"../README.md":         regexp.MustCompile("(?ms)^```yaml[^\n]*\n(.*?)^```"),
-		"../examples/*/*.yaml": regexp.MustCompile(`(?s)(.*)`),
-		"testdata/*.good.yaml": regexp.MustCompile(`(?s)(.*)`),
-		"../cmd/hooktender/testdata/script/redeploy.txtar": regexp.MustCompile(`(?ms)^-- \S*\.yaml --\n(.*?)(?:^-- |\z)`),
-	} {
+	for pattern, block := range places {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
@@ -128,7 +138,9 @@ func goodConfigurations(t *testing.T) map[string][]byte {
 				t.Fatal(err)
 			}
 			for i, m := range block.FindAllSubmatch(data, -1) {
-				good[fmt.Sprintf("%s#%d", file, i)] = m[1]
+				if name := file + string(m[1]); IsCaseFile(name) == cases {
+					good[fmt.Sprintf("%s#%d", file, i)] = m[2]
+				}
 			}
 		}
 	}
@@ -166,7 +178,7 @@ func TestEverything(t *testing.T) {
 }
 
 func TestSchemaTakesWhatIsGood(t *testing.T) {
-	s := compileSchema(t)
+	s := compileSchema(t, Schema)
 	good := goodConfigurations(t)
 	if len(good) < 10 {
 		t.Fatalf("only %d configurations", len(good))
@@ -185,7 +197,7 @@ var visible = regexp.MustCompile(`^(misspelt-|wrong-type|bad-(content|duration|f
 	`rule-without|no-rules|env-name|value-in-|habits|key-not|path-form|quotes|merge-not|duplicate-(key|setting)|yaml-)`)
 
 func TestSchemaRefusesWhatIsBad(t *testing.T) {
-	s := compileSchema(t)
+	s := compileSchema(t, Schema)
 	files, err := filepath.Glob("testdata/*.bad.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -64,9 +64,8 @@ func (s Set) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%d hooks", len(s.hook
 
 // An Action is what a rule that fired wants done.
 type Action struct {
-	Rule      string
-	Command   *Command
-	LoopLimit int // how many runs may lead to this one, each causing the next; 0: any number
+	Rule    string
+	Command *Command
 }
 
 // Verify decides whether a request is genuine, and sets r.Event and r.ID as the
@@ -129,7 +128,7 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 			continue
 		}
 		command.Files = h.files(r)
-		actions = append(actions, Action{rule.name, command, rule.loopLimit})
+		actions = append(actions, Action{rule.name, command})
 		if h.firstMatch {
 			break
 		}

@@ -39,8 +39,9 @@ func (s *source) folder() string {
 
 func (s *source) absolute() string { return filepath.Join(s.folder(), filepath.Base(s.path)) }
 
-// parse reads the YAML, one document a file.
-func (s *source) parse(d *decoder) {
+// parse reads the YAML, one document a file. An empty one is a problem, and what
+// is said of it the caller's.
+func (s *source) parse(d *decoder, empty string) {
 	decoder := yaml.NewDecoder(strings.NewReader(s.text(len(s.lines))))
 	var document, second yaml.Node
 	err := decoder.Decode(&document)
@@ -51,8 +52,7 @@ func (s *source) parse(d *decoder) {
 	case err != nil && err != io.EOF:
 		d.problems = append(d.problems, s.syntaxProblem(err))
 	case isEmpty(&document):
-		d.problems = append(d.problems, Problem{File: s.path, Line: 1, Col: 1,
-			What: "the file is empty; a file without hooks would answer every sender 404"})
+		d.problems = append(d.problems, Problem{File: s.path, Line: 1, Col: 1, What: empty})
 	case err == nil:
 		d.problems = append(d.problems, Problem{File: s.path, Line: second.Line, Col: 1,
 			What: "a second document (---) begins here; write one document a file"})
@@ -182,8 +182,7 @@ func findFiles(path string) ([]string, error) {
 	var files []string
 	for _, e := range entries {
 		name := e.Name()
-		isTest := strings.HasSuffix(name, ".test.yaml")
-		if strings.HasSuffix(name, ".yaml") && !isTest && !strings.HasPrefix(name, ".") {
+		if strings.HasSuffix(name, ".yaml") && !IsCaseFile(name) && !strings.HasPrefix(name, ".") {
 			files = append(files, filepath.Join(path, name))
 		}
 	}

@@ -50,11 +50,9 @@ func (h *Hook) SetEvent(r *Request, event string) error {
 	if h.verifier == nil || !h.verifier.NamesEvents() {
 		return fmt.Errorf("the scheme of %s names no events, so request.event is always empty there", h.Path)
 	}
-	vr := h.evidence(r, time.Time{})
-	if err := h.verifier.SetEvent(vr, event); err != nil {
+	if err := h.write(r, time.Time{}, func(vr *verify.Request) error { return h.verifier.SetEvent(vr, event) }); err != nil {
 		return fmt.Errorf("name the event: %w", err)
 	}
-	r.Header, r.RawQuery, r.Body = vr.Header, vr.RawQuery, vr.Body
 	return nil
 }
 
@@ -95,7 +93,7 @@ func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 	r.Event, r.ID = h.verifier.Identify(vr)
 	identifyEvent(r)
 	switch {
-	case h.unread != nil:
+	case h.unread != nil && !r.settled:
 		t.Proof = "not checked: " + strings.ReplaceAll(h.unread.Error(), "\n", "; ")
 	case !complete && !h.verifier.Carries(vr):
 		t.Proof = NoProof

@@ -10,8 +10,16 @@ import (
 )
 
 // ErrTooLarge is the error of a body that is larger than server.max_body once it
-// is unpacked: 413 for the sender.
-var ErrTooLarge = errors.New("the body is too large once it is unpacked")
+// is unpacked, or that holds so many values that they would take much more memory
+// than itself: 413 for the sender.
+var ErrTooLarge = errors.New("the body is too large")
+
+// maxValues is how many values of a payload are held in memory for the rules.
+const maxValues = 1_000_000
+
+func tooManyValues() error {
+	return fmt.Errorf("%w: it holds more than %d values that the rules ask for", ErrTooLarge, maxValues)
+}
 
 // ErrNoRoom is the error of a body for which there is no memory just now: 503 for
 // the sender.
@@ -46,7 +54,7 @@ func unpack(packed io.Reader, limit int64, room func(int64) bool) ([]byte, error
 		body = body[:len(body)+n]
 		switch {
 		case int64(len(body)) > limit:
-			return nil, fmt.Errorf("%w: more than %d bytes (server.max_body)", ErrTooLarge, limit)
+			return nil, fmt.Errorf("%w once it is unpacked: more than %d bytes (server.max_body)", ErrTooLarge, limit)
 		case errors.Is(err, io.EOF):
 			return body, nil
 		case err != nil:
@@ -54,7 +62,7 @@ func unpack(packed io.Reader, limit int64, room func(int64) bool) ([]byte, error
 		case len(body) < cap(body):
 			continue
 		}
-		size := 2 * int64(cap(body))
+		size := min(2*int64(cap(body)), limit+1)
 		if room != nil && !room(size) {
 			return nil, ErrNoRoom
 		}

@@ -12,6 +12,7 @@ import (
 
 // proof is what a hook's verify says: a scheme and the secrets it needs.
 type proof struct {
+	preset  string // "" for a generic scheme
 	scheme  verify.Scheme
 	secrets []verify.Secret
 	params  map[string]string
@@ -57,7 +58,7 @@ func (c *compiler) compileProof(h *Hook, n node, p *proof) {
 	if verifier.NeedsURL() {
 		h.unread = c.urlUnread
 	}
-	h.receipt = p.scheme.Respond
+	h.preset, h.receipt = p.preset, p.scheme.Respond
 	if kind := content(p.scheme.Content); h.content == contentAuto && (kind == contentJSON || kind == contentForm) {
 		h.content = kind // some send JSON as text/plain
 	}
@@ -81,7 +82,7 @@ func readProof(key, n node) *proof {
 		key.problem("unknown scheme %q%s", key.Value, suggestScheme(key.Value))
 		return nil
 	}
-	p.scheme = scheme
+	p.preset, p.scheme = key.Value, scheme
 	if n.Kind == yaml.MappingNode {
 		n.mapping(p.settings()...)
 	} else {

@@ -63,15 +63,24 @@ func malformedXML(err error) error {
 	if errors.As(err, &malformed) {
 		return malformed
 	}
+	if errors.Is(err, ErrTooLarge) {
+		return err
+	}
 	return &MalformedError{"not XML: " + strings.TrimPrefix(err.Error(), "XML syntax error ")}
 }
 
-type xmlReader struct{ decoder *xml.Decoder }
+type xmlReader struct {
+	decoder *xml.Decoder
+	held    int // elements and attributes
+}
 
 // element reads what stands between an element's tags.
 func (r *xmlReader) element(start xml.StartElement, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, &MalformedError{fmt.Sprintf("not XML: nested more than %d deep", maxDepth)}
+	}
+	if r.held += 1 + len(start.Attr); r.held > maxValues {
+		return nil, tooManyValues()
 	}
 	object := map[string]any{}
 	for _, a := range start.Attr {

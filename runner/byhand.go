@@ -51,18 +51,24 @@ const (
 func (r *Runner) Cancel(ctx context.Context, id int64, by *AuditEntry) error {
 	r.mu.Lock()
 	a := r.running[id]
+	r.mu.Unlock()
+	if a == nil {
+		// Somebody may have it out of the queue just now, to approve it or to end it.
+		r.cancels.Lock()
+		defer r.cancels.Unlock()
+	}
+	r.mu.Lock()
+	a = r.running[id]
 	place, queued := r.takeBack(id)
 	r.mu.Unlock()
-	if a != nil && a.end(canceled) {
+	var err error
+	switch {
+	case a != nil && a.end(canceled):
 		// On disk, because the wish must outlive us as its answer does.
 		return r.Store.NoteCancel(context.WithoutCancel(ctx), id, by)
-	}
-	r.cancels.Lock()
-	defer r.cancels.Unlock()
-	var err error
-	if queued {
+	case queued:
 		err = r.endQueued(ctx, place, canceledEarly, by)
-	} else {
+	default:
 		err = r.notActive(ctx, id)
 	}
 	if err != nil {
@@ -125,18 +131,21 @@ var ErrNotHeld = errors.New("the run does not wait for anyone's approval")
 // Approve lets a run begin that waits for a person. The error is fs.ErrNotExist
 // if there is no such run and ErrNotHeld if it does not wait for one.
 func (r *Runner) Approve(ctx context.Context, id int64, by *AuditEntry) error {
+	r.cancels.Lock() // who cancels it meanwhile finds it in the queue afterwards
+	defer r.cancels.Unlock()
 	p, err := r.takeHeld(ctx, id)
 	if err != nil {
 		return fmt.Errorf("approve run %d: %w", id, err)
 	}
 	ctx = context.WithoutCancel(ctx)
+	var displaced Displaced
 	run, err := r.Store.Run(ctx, id)
 	if err == nil {
 		run.Hold, run.By = "", by
 		if !p.NotBefore.After(time.Now()) {
 			run.State, run.NotBefore = Queued, nil
 		}
-		err = r.Store.Take(ctx, run)
+		displaced, err = r.Store.Approve(ctx, run)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -145,6 +154,7 @@ func (r *Runner) Approve(ctx context.Context, id int64, by *AuditEntry) error {
 		r.requeue(p)
 		return fmt.Errorf("approve run %d: %w", id, err)
 	}
+	r.Displace(displaced)
 	r.requeue(placeOf(run))
 	r.hub.notify(id)
 	r.hub.notify(newcomers)
@@ -153,6 +163,8 @@ func (r *Runner) Approve(ctx context.Context, id int64, by *AuditEntry) error {
 
 // Reject ends a run that waits for a person. The errors are those of Approve.
 func (r *Runner) Reject(ctx context.Context, id int64, by *AuditEntry) error {
+	r.cancels.Lock()
+	defer r.cancels.Unlock()
 	p, err := r.takeHeld(ctx, id)
 	if err == nil {
 		err = r.endQueued(ctx, p, rejectedEarly, by)
@@ -188,15 +200,21 @@ func (r *Runner) Pause(hooks map[string]bool) {
 	r.paused = hooks
 	for _, p := range r.queue.ofHooks(hooks) {
 		r.queue.remove(p.ID)
-		r.parked[p.ID] = p
+		r.lineUp(p, nil)
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.parked)) {
-		if p := r.parked[id]; !hooks[p.Hook] {
-			delete(r.parked, id)
+		if !hooks[r.parked[id].Hook] {
+			p, _ := r.takeBack(id)
 			r.queue.push(p, nil)
 		}
 	}
 	r.dispatch()
+}
+
+func (r *Runner) noLongerAside(hook string) {
+	if r.aside[hook]--; r.aside[hook] == 0 {
+		delete(r.aside, hook)
+	}
 }
 
 // lineUp queues a run, or puts it aside while its hook is paused. The caller
@@ -204,6 +222,7 @@ func (r *Runner) Pause(hooks map[string]bool) {
 func (r *Runner) lineUp(p Place, run *Run) {
 	if r.paused[p.Hook] {
 		r.parked[p.ID] = p
+		r.aside[p.Hook]++
 		return
 	}
 	r.queue.push(p, run)

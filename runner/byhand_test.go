@@ -133,3 +133,32 @@ func TestPauseWhatIsQueued(t *testing.T) {
 	h.runner.Pause(map[string]bool{})
 	h.ended(queued.ID)
 }
+
+// What waits for a person, and what a paused hook holds, is in nobody else's way.
+func TestFullOfWhatIsHeld(t *testing.T) {
+	h := open(t, 1)
+	h.runner.SetLimits(1, 2)
+	h.runner.Pause(map[string]bool{"/paused": true})
+	for range 2 {
+		h.runner.Enqueue(h.addFor("/held", sh("true"), hold), h.addFor("/paused", sh("true"), asIs))
+	}
+	full := func(hook string) bool { return h.runner.Full(hook) }
+	if !full("/held") || !full("/paused") || full("/other") {
+		t.Errorf("held %v, paused %v, other %v", full("/held"), full("/paused"), full("/other"))
+	}
+	if err := h.runner.Reject(t.Context(), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.runner.Cancel(t.Context(), 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	if full("/held") || full("/paused") {
+		t.Errorf("held %v, paused %v", full("/held"), full("/paused"))
+	}
+	h.runner.Pause(nil)
+	h.ended(4)
+	h.runner.Pause(map[string]bool{"/paused": true})
+	if full("/paused") {
+		t.Error("what has ended counts")
+	}
+}

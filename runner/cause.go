@@ -9,6 +9,13 @@ type Conn struct {
 	Local, Remote netip.AddrPort // of TCP
 }
 
+// Running tells whether a run is running.
+func (r *Runner) Running(run int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running[run] != nil
+}
+
 // Holder returns the running run that has a process at the other end of a
 // connection, 0 if none has or that cannot be found out.
 func (r *Runner) Holder(c Conn) int64 {
@@ -16,9 +23,7 @@ func (r *Runner) Holder(c Conn) int64 {
 		return 0
 	}
 	run := r.holder(c)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.running[run] == nil {
+	if !r.Running(run) {
 		return 0
 	}
 	return run

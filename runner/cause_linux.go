@@ -21,12 +21,50 @@ func (r *Runner) holder(c Conn) int64 {
 	if inode == "" {
 		return 0
 	}
-	for _, p := range processes() {
-		if run := r.runOf(p.pid); run > 0 && holdsSocket(p.pid, inode) {
+	for _, pid := range descendants() {
+		if run := r.runOf(pid); run > 0 && holdsSocket(pid, inode) {
 			return run
 		}
 	}
 	return 0
+}
+
+// descendants lists the processes below this one, without a look at all others
+// where the kernel can tell.
+func descendants() (pids []int) {
+	for next := []int{os.Getpid()}; len(next) > 0; {
+		children, ok := childrenOf(next[0])
+		if !ok && next[0] == os.Getpid() {
+			for _, p := range processes() {
+				pids = append(pids, p.pid)
+			}
+			return pids
+		}
+		next = append(next[1:], children...)
+		pids = append(pids, children...)
+	}
+	return pids
+}
+
+// childrenOf reads /proc/PID/task/*/children (proc_tid_children(5)), which needs
+// a kernel with CONFIG_PROC_CHILDREN.
+func childrenOf(pid int) (children []int, ok bool) {
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil, false
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for field := range strings.FieldsSeq(string(data)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				children = append(children, child)
+			}
+		}
+	}
+	return children, len(names) > 0
 }
 
 // runOf returns the run whose mark a process carries in its environment.

@@ -2,18 +2,19 @@
 // at once as it may, keeps the rest in order, and sees each one to its end.
 //
 // It owns the lines of the queue (queue.go), runs whose time has not come and
-// those that are tried again (wait.go), the life of an attempt from the first
-// write to the last (attempt.go, launch.go), processes (process.go) and their
+// those that are tried again (wait.go), what people do to runs and to hooks
+// (byhand.go), the life of an attempt from the first write to the last
+// (attempt.go, launch.go, outcome.go), processes (process.go) and their
 // trees (tree_linux.go; cgroups_linux.go and cgroup_linux.go where the kernel
 // keeps them), what they may take (limits.go), who they are (user.go), what a
-// script is given (environ.go, payload.go) and what it printed (output.go,
+// script is given (environ.go, payload.go, files.go) and what it printed (output.go,
 // recorder.go), without its secrets (mask.go). It never decides whether something
 // should run, and never answers a sender.
 //
 // Every step is written to the [Store] before the next one is taken: "running"
 // before the process starts, the end before the place is given to another. So
 // after a crash what is found queued runs, and what is found running was
-// interrupted (recover.go).
+// interrupted (recover.go). cause.go finds the run whose script sent a request.
 //
 // Start reading at [Runner.Enqueue].
 package runner

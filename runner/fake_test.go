@@ -171,6 +171,10 @@ func (s *fakeStore) Take(ctx context.Context, run *Run) error {
 	return s.Update(ctx, run, nil)
 }
 
+func (s *fakeStore) Approve(ctx context.Context, run *Run) (Displaced, error) {
+	return Displaced{}, s.Take(ctx, run)
+}
+
 func (s *fakeStore) Unfinished(ctx context.Context, state State) ([]Place, error) {
 	if err := s.ask(ctx, "unfinished", 0); err != nil {
 		return nil, err

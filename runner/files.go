@@ -28,7 +28,7 @@ func makeFiles(folder, contentType string, body []byte, as *account) error {
 	taken := map[string]bool{}
 	for file, err := range rules.Files(contentType, body) {
 		if err != nil {
-			return fmt.Errorf("the files of the payload: %w", err)
+			return err
 		}
 		path := filepath.Join(folder, unused(fieldFile(file.Field), taken))
 		if err := os.WriteFile(path, file.Data, 0o600); err != nil {

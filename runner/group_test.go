@@ -221,11 +221,11 @@ func TestFull(t *testing.T) {
 	h := open(t, 0)
 	h.runner.SetLimits(0, 2)
 	h.start(sh("true"))
-	if h.runner.Full() {
+	if h.runner.Full("/hook") {
 		t.Error("one of two")
 	}
 	h.start(sh("true"))
-	if !h.runner.Full() {
+	if !h.runner.Full("/hook") {
 		t.Error("two of two")
 	}
 }

@@ -68,7 +68,7 @@ func TestSharedMemoryCountsOnce(t *testing.T) {
 	id := h.start(sh(`x=$(head -c 40000000 /dev/zero | tr '\0' x); for i in 1 2 3 4 5; do (sleep 1000; echo "$x") & done; echo full; wait`))
 	h.prints(id, "full")
 	a := func() *attempt { h.runner.mu.Lock(); defer h.runner.mu.Unlock(); return h.runner.running[id] }()
-	pids := tree(0, a.mark())
+	pids := tree(0, a.mark(), 0)
 	var resident int64
 	for _, pid := range pids {
 		resident += readSizes(pid, "status")["VmRSS"] << 10

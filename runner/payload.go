@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -47,31 +48,51 @@ var sharing sync.Mutex
 
 // writePayload makes the file with the body, and opens it for reading. A full
 // disk is no fault of the script's, so the run waits for it to pass, as long as
-// it is wanted; after that the file is nil.
-func (a *attempt) writePayload(run *Run, as *account) (f *os.File, err error) {
-	err = a.r.persist("the payload", a.id, func(ctx context.Context) error {
+// it is wanted; after that the file is nil. Anything else ends the run: what is
+// in the way of its files would be there the next time, too.
+func (a *attempt) writePayload(run *Run, as *account) (f *os.File, failed error) {
+	err := a.r.persist("the payload", a.id, func(ctx context.Context) error {
+		f, failed = nil, nil
 		if a.endedBy() != none {
 			return nil
 		}
 		body, err := a.r.Store.Body(ctx, run.Delivery)
-		if err == nil && as != nil {
-			err = makeShared(filepath.Dir(a.payload))
-		}
 		if err != nil {
 			return err
 		}
-		if run.Command.Files != "" {
-			err = makeFiles(a.filesFolder(), run.Command.Files, body, as)
+		if f, failed = a.makeFilesOf(run, body, as); failed == nil {
+			return nil
 		}
-		if err == nil {
-			f, err = makePayload(a.payload, body, as)
+		a.removeFiles()
+		if isFull(failed) || isScarce(failed) {
+			return failed
 		}
-		if err != nil {
-			a.removeFiles()
-		}
-		return err
+		return nil
 	})
-	return f, err
+	return f, cmp.Or(err, failed)
+}
+
+func (a *attempt) makeFilesOf(run *Run, body []byte, as *account) (*os.File, error) {
+	if as != nil {
+		if err := makeShared(filepath.Dir(a.payload)); err != nil {
+			return nil, fmt.Errorf("make a folder for the payload: %w", err)
+		}
+	}
+	if run.Command.Files != "" {
+		if err := makeFiles(a.filesFolder(), run.Command.Files, body, as); err != nil {
+			return nil, fmt.Errorf("make the files of the payload: %w", err)
+		}
+	}
+	f, err := makePayload(a.payload, body, as)
+	if err != nil {
+		return nil, fmt.Errorf("make the payload: %w", err)
+	}
+	return f, nil
+}
+
+// isFull tells that a disk has no more room.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 // makePayload lets the owner have the folder last, so that nothing of his is in
@@ -137,6 +158,9 @@ func (a *attempt) removeFiles() {
 	sharing.Lock()
 	defer sharing.Unlock()
 	folder := filepath.Dir(a.payload)
+	if isOwn(filepath.Dir(folder)) != nil {
+		return // nothing in there is ours
+	}
 	_ = os.RemoveAll(folder)
 	_ = os.Remove(filepath.Dir(folder)) // if it was the last
 }

@@ -136,7 +136,7 @@ func (p *process) terminate() { _ = syscall.Kill(-p.pid, syscall.SIGTERM) }
 // was.
 func (p *process) kill(mark string) {
 	if p.group == nil || !p.group.empty() {
-		killTree(p.pid, mark)
+		killTree(p.pid, mark, ourselves())
 	}
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 }

@@ -15,7 +15,9 @@ func (p *process) awaitExit() { _ = p.cmd.Wait() }
 
 func (p *process) collect() { known.remove(p.pid) }
 
-func killTree(int, string) {}
+func killTree(int, string, int) {}
+
+func ourselves() int       { return 0 }
 func hasOrphans() bool     { return false }
 func identify(int) string  { return "" }
 func stillRuns(string) int { return 0 }

@@ -50,7 +50,7 @@ func (r *Runner) recover(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	killTree(stillRuns(run.Process), payloadVar+"="+r.payloadPath(run))
+	killTree(stillRuns(run.Process), payloadVar+"="+r.payloadPath(run), 0)
 	now := time.Now()
 	run.FinishedAt = &now
 	if run.Canceling {

@@ -47,6 +47,8 @@ type Runner struct {
 	waiting map[int64]waiter // runs whose time, or whose approval, has not come
 	paused  map[string]bool  // hooks whose runs are not to begin
 	parked  map[int64]Place  // their runs, which would be in the queue otherwise
+	held    int              // of waiting: until a person approves
+	aside   map[string]int   // of held and parked, by hook
 }
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
@@ -59,7 +61,7 @@ func New(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("find the folder for payloads: %w", err)
 	}
 	c.Dir = dir
-	r := &Runner{Config: c, running: map[int64]*attempt{}, waiting: map[int64]waiter{}, parked: map[int64]Place{}}
+	r := &Runner{Config: c, running: map[int64]*attempt{}, waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{}}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
 	return r, nil
@@ -102,11 +104,13 @@ func (r *Runner) SetLimits(running, queued int) {
 	r.dispatch()
 }
 
-// Full tells that no more runs should be accepted now.
-func (r *Runner) Full() bool {
+// Full tells that no more runs of a hook should be accepted now. Those that wait
+// for a person, or because their hook is paused, may do so for long: they count
+// for their hook alone and keep no other from being accepted.
+func (r *Runner) Full(hook string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.queue.len()+len(r.parked)+len(r.waiting) >= r.MaxQueued
+	return r.queue.len()+len(r.waiting)-r.held >= r.MaxQueued || r.aside[hook] >= r.MaxQueued
 }
 
 // dispatch starts what the limits allow. The caller holds the lock.

@@ -25,6 +25,10 @@ type Store interface {
 	// Take is Update for a run that still has to be queued or waiting on disk:
 	// the error is fs.ErrNotExist if a newer run has taken its place meanwhile.
 	Take(ctx context.Context, run *Run) error
+	// Approve is Take for a run that waited for a person and does not any longer.
+	// Now it takes the place of others of its group, if that is its policy; those
+	// that run are for the caller to end.
+	Approve(ctx context.Context, run *Run) (Displaced, error)
 	// Unfinished returns the places of all runs in a state that is no end,
 	// oldest first.
 	Unfinished(ctx context.Context, state State) ([]Place, error)

@@ -15,22 +15,20 @@ import (
 
 // tree finds the processes that belong to an attempt: its leader's group and
 // session, all their descendants, and whoever carries its mark in its
-// environment, with theirs. leader may be 0.
-func tree(leader int, mark string) []int {
+// environment, with theirs. leader may be 0. of is the process below which all of
+// them are: at(1) and others give what they start the environment of who asked
+// them to. It is 0 where that is not known, because that process is dead.
+func tree(leader int, mark string, of int) []int {
 	list := processes()
+	below := map[int]bool{of: true}
+	grow(below, list, func(p proc) bool { return below[p.ppid] })
 	member := map[int]bool{}
 	for _, p := range list {
-		ours := leader > 0 && (p.pid == leader || p.pgrp == leader || p.session == leader)
-		member[p.pid] = ours || carries(p.pid, mark)
-	}
-	for grown := true; grown; {
-		grown = false
-		for _, p := range list {
-			if !member[p.pid] && (member[p.ppid] || member[p.pgrp]) {
-				member[p.pid], grown = true, true
-			}
+		if leader > 0 && (p.pid == leader || p.pgrp == leader || p.session == leader) || (of == 0 || below[p.pid]) && carries(p.pid, mark) {
+			member[p.pid] = true
 		}
 	}
+	grow(member, list, func(p proc) bool { return member[p.ppid] || member[p.pgrp] })
 	var pids []int
 	for pid, in := range member {
 		if in && pid > 1 {
@@ -38,6 +36,27 @@ func tree(leader int, mark string) []int {
 		}
 	}
 	return pids
+}
+
+// grow adds processes to a set until there are no more that belong to it.
+func grow(set map[int]bool, list []proc, belongs func(proc) bool) {
+	for grown := true; grown; {
+		grown = false
+		for _, p := range list {
+			if !set[p.pid] && belongs(p) {
+				set[p.pid], grown = true, true
+			}
+		}
+	}
+}
+
+// ourselves is the process below which our attempts' processes are, 0 if some
+// of them may have got away.
+func ourselves() int {
+	if orphansComeToUs.Load() {
+		return os.Getpid()
+	}
+	return 0
 }
 
 func carries(pid int, mark string) bool {
@@ -55,11 +74,11 @@ func carries(pid int, mark string) bool {
 
 // killTree kills an attempt's processes until none is found: one that forks
 // while it is looked for is found in the next round.
-func killTree(leader int, mark string) {
+func killTree(leader int, mark string, of int) {
 	const rounds = 20
 	for range rounds {
 		alive := false
-		for _, pid := range tree(leader, mark) {
+		for _, pid := range tree(leader, mark, of) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 			alive = alive || !isZombie(pid)
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -275,5 +276,22 @@ func TestShortRunsLeaveNothing(t *testing.T) {
 	}
 	if len(h.runner.hub.topic) > 0 {
 		t.Errorf("topics are left: %v", h.runner.hub.topic)
+	}
+}
+
+// The mark in its environment makes a process an attempt's only if it is below
+// us: what at(1) and its kind start has the environment of who asked for it.
+func TestMarkElsewhere(t *testing.T) {
+	const mark = payloadVar + "=/nowhere/1-1"
+	cmd := exec.Command("sleep", "1000")
+	cmd.Env = []string{mark}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for of, want := range map[int]bool{os.Getpid(): true, 0: true, cmd.Process.Pid: true, -1: false} {
+		if got := slices.Contains(tree(0, mark, of), cmd.Process.Pid); got != want {
+			t.Errorf("below %d: %v", of, got)
+		}
 	}
 }

@@ -15,7 +15,7 @@ func (p *process) usage(mark string, l rules.Limits) (u usage) {
 	if p.group != nil {
 		pids = p.group.processes()
 	} else {
-		pids = tree(p.pid, mark)
+		pids = tree(p.pid, mark, ourselves())
 	}
 	for _, pid := range pids {
 		status := readSizes(pid, "status")

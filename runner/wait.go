@@ -23,6 +23,8 @@ func (r *Runner) wait(p Place) {
 	}
 	if p.Held {
 		r.waiting[p.ID] = waiter{place: p}
+		r.held++
+		r.aside[p.Hook]++
 		return
 	}
 	now := time.Now()
@@ -88,14 +90,18 @@ func (r *Runner) due(id int64) {
 // holds the lock.
 func (r *Runner) takeBack(id int64) (Place, bool) {
 	if w, waits := r.waiting[id]; waits {
+		delete(r.waiting, id)
 		if w.timer != nil {
 			w.timer.Stop()
+		} else {
+			r.held--
+			r.noLongerAside(w.place.Hook)
 		}
-		delete(r.waiting, id)
 		return w.place, true
 	}
 	if p, parked := r.parked[id]; parked {
 		delete(r.parked, id)
+		r.noLongerAside(p.Hook)
 		return p, true
 	}
 	return r.queue.remove(id)

@@ -31,7 +31,8 @@ func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Ru
 }
 func (quickStore) Enqueue(...*runner.Run)    {}
 func (quickStore) Displace(runner.Displaced) {}
-func (quickStore) Full() bool                { return false }
+func (quickStore) Full(string) bool          { return false }
+func (quickStore) Running(int64) bool        { return false }
 
 // quickWriter is an answer that nobody reads.
 type quickWriter struct {

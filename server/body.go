@@ -37,7 +37,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *reserva
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	body, err := readSized(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, room)
+	body, err := readSized(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, limit, room)
 	if err == nil {
 		return body, nil
 	}
@@ -74,7 +74,7 @@ const believed = 64 << 10
 // readSized reads a body whose length was announced, -1 if it was not. Beyond
 // the first bytes it takes only twice the memory of what has come, and only as
 // long as there is room.
-func readSized(r io.Reader, length int64, room *reservation) ([]byte, error) {
+func readSized(r io.Reader, length, limit int64, room *reservation) ([]byte, error) {
 	size := int64(believed)
 	if length >= 0 {
 		size = min(length, believed)
@@ -82,7 +82,7 @@ func readSized(r io.Reader, length int64, room *reservation) ([]byte, error) {
 	body := make([]byte, size)
 	for have := 0; int64(have) != length; {
 		if have == len(body) {
-			size = 2 * int64(have)
+			size = min(2*int64(have), limit+1)
 			if length >= 0 {
 				size = min(length, size)
 			}
@@ -106,7 +106,8 @@ func readSized(r io.Reader, length int64, room *reservation) ([]byte, error) {
 }
 
 // allBodies is how much memory the large bodies of all requests may take at
-// once, verified or not. One body of the largest size always fits.
+// once, verified or not. One body of the largest size always fits, packed and
+// unpacked.
 const allBodies = 128 << 20
 
 // A budget is memory that many share.

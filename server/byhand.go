@@ -80,6 +80,7 @@ func (a *API) rerun(r *http.Request, p httprouter.Params) (any, error) {
 	}
 	run := newRun(d, old.Rule, command)
 	run.QueuedAt, run.RerunOf = time.Now(), id
+	a.Intake.guard([]*runner.Run{run}, a.Intake.sender(r))
 	by := entryOf(r, runner.DidRerun)
 	by.Hook, by.Delivery, by.Note = run.Hook, run.Delivery, note
 	displaced, err := a.Store.Rerun(context.WithoutCancel(r.Context()), run, by)
@@ -114,15 +115,19 @@ func (a *API) replay(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay delivery %d: %w", id, err)
 	}
-	took, err := a.Intake.replay(d, body)
+	by := entryOf(r, runner.DidReplay)
+	by.Hook, by.Note = d.Hook, fmt.Sprintf("delivery %d again", id)
+	took, err := a.Intake.replay(d, body, a.Intake.sender(r), by)
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return nil, statusError{http.StatusServiceUnavailable, refused}
 	}
 	if err != nil {
 		return nil, statusError{http.StatusConflict, fmt.Errorf("replay delivery %d: %w", id, err)}
 	}
-	by := entryOf(r, runner.DidReplay)
-	by.Hook, by.Delivery, by.Note = d.Hook, took.Delivery, fmt.Sprintf("delivery %d again", id)
+	if by.Delivery > 0 {
+		return took, nil // it is on disk with the delivery
+	}
+	by.Delivery = took.Delivery
 	if err := a.Store.Note(context.WithoutCancel(r.Context()), by); err != nil {
 		return nil, fmt.Errorf("delivery %d is replayed as %d, but who did so could not be written down: %w", id, took.Delivery, err)
 	}
@@ -138,28 +143,34 @@ func (a *API) audit(r *http.Request, _ httprouter.Params) (any, error) {
 	return a.Store.Audit(r.Context(), limit)
 }
 
-// replay admits a stored delivery anew. What was rejected has to prove now that
-// it is genuine, which it can after a wrong secret was put right; what was let in
-// is not asked again.
-func (in *Intake) replay(stored *rules.Delivery, body []byte) (reply, error) {
+// replay admits a stored delivery anew, for whom by names and on behalf of the run
+// that asks for it, if one does. What was rejected has to prove itself again, as
+// of when it arrived, which it can after a wrong secret was put right; what was
+// let in is not asked again.
+func (in *Intake) replay(stored *rules.Delivery, body []byte, cause int64, by *runner.AuditEntry) (reply, error) {
 	hook, req, err := in.restore(stored, body)
 	if err != nil {
 		return reply{}, err
 	}
-	now := time.Now()
 	req.Keys = in.Keys
-	if stored.Verdict == rules.Rejected {
-		if err := hook.Verify(req, now); err != nil {
+	switch {
+	case stored.Verdict == rules.Ignored && len(stored.Decisions) == 0:
+		return reply{}, errors.New("no rule was asked about it: " + stored.Reason)
+	case stored.Verdict == rules.Rejected && !hook.Allows(req.RemoteIP):
+		return reply{}, fmt.Errorf("it was rejected, and still is: %w", errNotAllowed)
+	case stored.Verdict == rules.Rejected:
+		if err := hook.Verify(req, stored.ReceivedAt); err != nil {
 			return reply{}, fmt.Errorf("it was rejected, and still is: %w", err)
 		}
 	}
-	req.ReceivedAt = now
 	if err := hook.Unpack(req, nil); err != nil {
 		return reply{}, err
 	}
+	now := time.Now()
+	req.ReceivedAt = now
 	d := delivery(hook, req, now)
 	d.ReplayOf = stored.ID
-	return in.admit(hook, req, d, func() int64 { return 0 })
+	return in.admit(hook, req, d, func() int64 { return cause }, by)
 }
 
 // command is what a run's rule says now of the run's delivery.

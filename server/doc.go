@@ -2,13 +2,15 @@
 // the private one, where the people who run the server look and act.
 //
 // [Intake] is the public door and follows one straight line for each request:
-// find the hook, read the body, verify, evaluate, store, answer (intake.go; what
-// is turned away ends in refusal.go). It answers 2xx to an event that fires a
+// find the hook, read the body, verify, evaluate, store, answer (intake.go,
+// admit.go; what is turned away ends in refusal.go; handshake.go answers providers
+// that check an address, loop.go stops runs that cause each other). It answers 2xx to an event that fires a
 // rule only after the event and its runs are on disk. A hook can want that answer
 // to tell what becomes of the runs (respond.go, then wait.go or stream.go), which
 // it reads as the private door does (follow.go). [API] is the private door:
-// JSON about deliveries and runs, and the few things one can do to them. A [Door]
-// puts either of them at an address, within [Limits].
+// JSON about deliveries, runs and hooks (api.go), why rules fired (explain.go), and
+// what one can do by hand (byhand.go, pause.go), with who does it (peer.go). A
+// [Door] puts either of them at an address, within [Limits].
 //
 // The package decides nothing about rules and runs nothing; it asks rules, store
 // and runner through the interfaces it declares beside their use. The router is

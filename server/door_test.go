@@ -364,7 +364,7 @@ func (a *announced) Read(p []byte) (int, error) {
 
 func TestAnnouncedLengthTakesNoMemory(t *testing.T) {
 	r := &announced{}
-	body, err := readSized(r, 1<<40, plenty())
+	body, err := readSized(r, 1<<40, 1<<30, plenty())
 	if !errors.Is(err, io.ErrUnexpectedEOF) || len(body) != 1 || cap(body) > believed {
 		t.Errorf("%d bytes in %d, %v", len(body), cap(body), err)
 	}
@@ -374,11 +374,11 @@ func TestReadSized(t *testing.T) {
 	for _, size := range []int{1, 2, believed - 1, believed, believed + 1, 2 * believed, 3*believed + 7, 1 << 20} {
 		text := strings.Repeat("abcdefg", size/7+1)[:size]
 		for _, length := range []int{size, -1} {
-			if body, err := readSized(strings.NewReader(text), int64(length), plenty()); err != nil || string(body) != text {
+			if body, err := readSized(strings.NewReader(text), int64(length), 1<<30, plenty()); err != nil || string(body) != text {
 				t.Errorf("%d announced, %d there: %d read, %v", length, size, len(body), err)
 			}
 		}
-		if _, err := readSized(strings.NewReader(text), int64(size+1), plenty()); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		if _, err := readSized(strings.NewReader(text), int64(size+1), 1<<30, plenty()); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			t.Errorf("one byte less than announced: %v", err)
 		}
 	}

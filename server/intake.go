@@ -39,8 +39,10 @@ type Queue interface {
 	Enqueue(runs ...*runner.Run)
 	// Displace ends the runs whose place newer ones have taken.
 	Displace(d runner.Displaced)
-	// Full tells that no more runs should be accepted now.
-	Full() bool
+	// Full tells that no more runs of a hook should be accepted now.
+	Full(hook string) bool
+	// Running tells whether a run is running.
+	Running(run int64) bool
 	// Holder returns the run that has the other end of a connection, 0 if none.
 	Holder(conn runner.Conn) int64
 	Control
@@ -167,7 +169,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	var err error
-	room := &reservation{budget: &in.bodies, limit: max(allBodies, h.maxBody)}
+	room := &reservation{budget: &in.bodies, limit: max(allBodies, 3*h.maxBody)}
 	defer room.release()
 	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)
@@ -195,7 +197,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	d := delivery(hook, req, received)
-	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) })
+	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) }, nil)
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		answerLater(w, refused.msg)
 		return
@@ -220,78 +222,6 @@ func (in *Intake) notAllowed(w http.ResponseWriter, r *http.Request, hook *rules
 	in.warn("the hook does not take this method", "hook", hook.Path, "method", cut(r.Method), "takes", hook.Methods)
 	w.Header().Set("Allow", strings.Join(hook.Methods, ", "))
 	answerError(w, http.StatusMethodNotAllowed, "method not allowed")
-}
-
-// A refusedError says that a genuine event could not be taken, and that its
-// sender may come again.
-type refusedError struct{ msg string }
-
-func (e *refusedError) Error() string { return "the event was refused: " + e.msg }
-
-// admit decides what a genuine event means, and returns when everything that
-// follows from it is on disk. cause is asked for the run whose script sent it. The
-// error is a *refusedError, or why the body cannot be read.
-func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery, cause func() int64) (reply, error) {
-	decisions, actions, err := hook.Evaluate(req)
-	if err != nil {
-		return reply{}, err
-	}
-	d.Decisions, d.Definition = decisions, hook.Definition()
-	d.Verdict, d.Reason = rules.VerdictOf(decisions)
-	if len(actions) == 0 {
-		in.store.Record(d)
-		if d.Verdict == rules.Errored {
-			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
-		}
-		return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: []replyRun{}}, nil
-	}
-	if in.queue.Full() {
-		in.warn("event refused, because the queue is full", "hook", d.Hook, "event", cut(d.Event), "setting", "server.max_queued")
-		return reply{}, &refusedError{"the queue is full"}
-	}
-	runs := newRuns(d, actions)
-	in.guard(actions, runs, cause())
-	// A sender that hangs up does not take back what it sent.
-	displaced, err := in.store.Accept(context.Background(), d, runs)
-	if err != nil {
-		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
-		return reply{}, &refusedError{"cannot be stored now"}
-	}
-	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
-	in.queue.Displace(displaced)
-	in.queue.Enqueue(unended(runs)...)
-	if len(runs) > 0 {
-		in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
-		in.tellLoops(runs)
-	}
-	return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)}, nil
-}
-
-// newRuns makes a run of each action.
-func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
-	runs := make([]*runner.Run, len(actions))
-	for i, a := range actions {
-		runs[i] = newRun(d, a.Rule, a.Command)
-		runs[i].QueuedAt = d.ReceivedAt
-	}
-	return runs
-}
-
-func newRun(d *rules.Delivery, rule string, c *rules.Command) *runner.Run {
-	run := &runner.Run{
-		Delivery: d.ID, Hook: d.Hook, Rule: rule, Action: "run", State: runner.Queued, Event: d.Event, Command: c,
-	}
-	if c.Concurrency != nil {
-		run.Group = c.Concurrency.Group
-	}
-	if c.Approve {
-		run.State, run.Hold = runner.Waiting, runner.HoldApproval
-	}
-	return run
-}
-
-func unended(runs []*runner.Run) []*runner.Run {
-	return slices.DeleteFunc(slices.Clone(runs), func(r *runner.Run) bool { return r.State.Ended() })
 }
 
 func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.Delivery {

@@ -5,17 +5,16 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 )
 
 // cause finds the run whose script sent a request, 0 if none is known: the one
-// that the header names, or the one whose process is at the other end of the
-// connection. Who forges the header can only have its own events held back.
+// that the header names, if it is running, or the one whose process is at the
+// other end of the connection.
 func (in *Intake) cause(r *http.Request) int64 {
 	if named := r.Header.Get(RunHeader); named != "" {
 		run, err := strconv.ParseInt(named, 10, 64)
-		if err != nil || run < 1 {
+		if err != nil || !in.queue.Running(run) {
 			return 0
 		}
 		return run
@@ -23,6 +22,11 @@ func (in *Intake) cause(r *http.Request) int64 {
 	if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
 		return 0 // at the other end is a proxy
 	}
+	return in.sender(r)
+}
+
+// sender is the run whose process is at the other end of a connection, 0 if none.
+func (in *Intake) sender(r *http.Request) int64 {
 	conn, ok := connOf(r)
 	if !ok {
 		return 0
@@ -48,7 +52,7 @@ func connOf(r *http.Request) (c runner.Conn, local bool) {
 
 // guard stops loops: a run that is the last of a long chain, in which each run's
 // script sent the event of the next, waits for a person.
-func (in *Intake) guard(actions []rules.Action, runs []*runner.Run, cause int64) {
+func (in *Intake) guard(runs []*runner.Run, cause int64) {
 	if cause == 0 {
 		return
 	}
@@ -56,9 +60,9 @@ func (in *Intake) guard(actions []rules.Action, runs []*runner.Run, cause int64)
 	if err != nil {
 		return // it is no run of ours, or none that is kept
 	}
-	for i, run := range runs {
+	for _, run := range runs {
 		run.CausedBy, run.Chain = cause, causing.Chain+1
-		if limit := actions[i].LoopLimit; limit > 0 && run.Chain > limit {
+		if limit := run.Command.LoopLimit; limit > 0 && run.Chain > limit {
 			run.State, run.Hold = runner.Waiting, runner.HoldLoop
 		}
 	}

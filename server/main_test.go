@@ -106,7 +106,9 @@ func (f *fakeIntake) Displace(d runner.Displaced) {
 	f.displacements = append(f.displacements, d)
 }
 
-func (f *fakeIntake) Full() bool { return f.full }
+func (f *fakeIntake) Full(string) bool { return f.full }
+
+func (f *fakeIntake) Running(int64) bool { return false }
 
 func (f *fakeIntake) Holder(runner.Conn) int64 { return 0 }
 

@@ -23,9 +23,13 @@ var errNotAllowed = errors.New("the sender's address is not among allow_ips")
 func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Request, received time.Time, cause error) {
 	d := delivery(hook, req, received)
 	d.Verdict, d.Reason = rules.Rejected, cause.Error()
+	_, unread := errors.AsType[*unreadError](cause)
+	if unread || errors.Is(cause, errNotAllowed) {
+		d.Size, d.Body = -1, nil // what is there is not all of it
+	}
 	in.store.Record(d)
 	in.warn("request rejected", "delivery", d.ID, "hook", d.Hook, "remote_ip", d.RemoteIP, "reason", cut(d.Reason))
-	if _, unread := errors.AsType[*unreadError](cause); unread {
+	if unread {
 		w.Header().Set("Connection", "close") // what is left of the body is not read
 	}
 	status, msg := rejection(cause)

@@ -28,8 +28,12 @@ type certificate struct {
 
 	mu    sync.Mutex
 	pair  *tls.Certificate
-	state [2]fileState // of the files when they were read last, with or without success
+	state [2]fileState // of the files when the pair was read
+	next  time.Time    // not before then, after they could not be read
 }
+
+// tryAgain is how long files that could not be read are left alone.
+const tryAgain = time.Second
 
 // fileState tells a file from what it was before.
 type fileState struct {
@@ -51,12 +55,12 @@ func (c *certificate) files() (state [2]fileState) {
 }
 
 func (c *certificate) read(state [2]fileState) error {
-	c.state = state
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
+		c.next = time.Now().Add(tryAgain)
 		return err
 	}
-	c.pair = &pair
+	c.pair, c.state = &pair, state
 	return nil
 }
 
@@ -64,7 +68,7 @@ func (c *certificate) read(state [2]fileState) error {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.files(); now != c.state {
+	if now := c.files(); now != c.state && time.Now().After(c.next) {
 		if err := c.read(now); err != nil {
 			c.log.Error("the certificate has changed and cannot be read; the old one stays in force", "cert", c.certFile, "key", c.keyFile, "error", err)
 		} else {

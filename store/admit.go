@@ -13,13 +13,17 @@ const (
 	inGroup = `"group" = ? AND "group" <> '' AND ` + unfinished
 
 	// A run that waits for a person may do so for days, and keeps no other out.
-	groupCount   = `SELECT count(*) FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND hold = ''`
+	// Neither does one whose hook is paused.
+	groupCount = `SELECT count(*) FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND hold = ''
+		AND (state = 'running' OR hook NOT IN (SELECT value FROM json_each(?)))`
+	groupHeld    = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND hold <> '' ORDER BY id`
+	groupBefore  = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state <> 'running' AND id < ? ORDER BY id`
 	groupWaiting = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state <> 'running' ORDER BY id`
 	groupRunning = `SELECT id FROM run INDEXED BY run_group WHERE ` + inGroup + ` AND state = 'running' ORDER BY id`
 
 	recentlyFired = `SELECT count(*) FROM run INDEXED BY run_throttle
 		WHERE hook = ? AND rule = ? AND throttle_key = ? AND throttle_key IS NOT NULL
-		AND queued_at > ? AND queued_at < ? AND state <> 'skipped'`
+		AND queued_at > ? AND queued_at < ? AND state <> 'skipped' AND rerun_of = 0`
 
 	// A burst is over when its run waits only for a person any more.
 	inBurst = `hook = ? AND rule = ? AND debounce_key = ? AND debounce_key IS NOT NULL
@@ -39,8 +43,9 @@ type admission struct {
 	runs      []admitted
 	audit     rows
 	at        time.Time
-	byHand    bool // a person wants the runs, whatever fired before
-	stored    int  // runs
+	byHand    bool   // a person wants the runs, whatever fired before
+	paused    string // hooks, as a JSON list
+	stored    int    // runs
 	displaced runner.Displaced
 }
 
@@ -165,35 +170,38 @@ func (a *admission) debounce(tx *tx, r *runner.Run) (*time.Time, error) {
 func (a *admission) enter(tx *tx, r *runner.Run) error {
 	switch c := r.Command.Concurrency; c.Busy {
 	case rules.Skip:
-		count, err := tx.ids(groupCount, c.Group)
+		count, err := tx.ids(groupCount, c.Group, a.paused)
 		if err != nil {
 			return err
 		}
 		if count[0] >= int64(c.Limit) {
 			r.State, r.Error, r.FinishedAt, r.Hold = runner.Skipped, fmt.Sprintf("the group %q was busy", c.Group), &a.at, ""
 		}
-	case rules.Replace:
-		running, err := tx.ids(groupRunning, c.Group)
+	case rules.Replace, rules.Latest:
+		return a.takePlace(tx, r, groupWaiting, c.Group)
+	}
+	return nil
+}
+
+// takePlace ends the runs in whose place this one comes. One that has to be
+// approved first only takes that of others like it.
+func (a *admission) takePlace(tx *tx, r *runner.Run, waiting string, args ...any) error {
+	if r.Hold != "" {
+		waiting = groupHeld
+	} else if r.Command.Concurrency.Busy == rules.Replace {
+		running, err := tx.ids(groupRunning, r.Group)
 		if err != nil {
 			return err
 		}
 		for _, id := range running {
 			a.displaced.Running = append(a.displaced.Running, runner.Succession{Run: id, By: r.ID})
 		}
-		return a.supersedeWaiting(tx, r)
-	case rules.Latest:
-		return a.supersedeWaiting(tx, r)
 	}
-	return nil
-}
-
-// supersedeWaiting ends the runs of the group that have not begun.
-func (a *admission) supersedeWaiting(tx *tx, r *runner.Run) error {
-	waiting, err := tx.ids(groupWaiting, r.Group)
+	ids, err := tx.ids(waiting, args...)
 	if err != nil {
 		return err
 	}
-	return a.supersede(tx, waiting, r.ID)
+	return a.supersede(tx, ids, r.ID)
 }
 
 func (a *admission) supersede(tx *tx, runs []int64, by int64) error {

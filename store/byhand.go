@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/hooktender/hooktender/runner"
 )
@@ -39,7 +42,7 @@ func auditOf(run *runner.Run) rows { return auditRows(run.By) }
 func (s *Store) Rerun(ctx context.Context, r *runner.Run, by *runner.AuditEntry) (runner.Displaced, error) {
 	r.ID = s.writer.runs.next()
 	by.Run = r.ID
-	a := &admission{at: r.QueuedAt, audit: auditRows(by), byHand: true}
+	a := &admission{at: r.QueuedAt, audit: auditRows(by), byHand: true, paused: s.pausedHooks()}
 	if err := a.add(r); err != nil {
 		return runner.Displaced{}, err
 	}
@@ -68,6 +71,24 @@ func (s *Store) Note(ctx context.Context, by *runner.AuditEntry) error {
 		return fmt.Errorf("storing who did %s: %w", by.Did, err)
 	}
 	return nil
+}
+
+// UsePaused tells which hooks are paused, by hand or in the configuration: their
+// queued runs keep none of another hook from being accepted.
+func (s *Store) UsePaused(hooks map[string]bool) {
+	list, err := json.Marshal(slices.Sorted(maps.Keys(hooks)))
+	if err != nil {
+		panic(err) // texts can always be written
+	}
+	text := string(list)
+	s.paused.Store(&text)
+}
+
+func (s *Store) pausedHooks() string {
+	if text := s.paused.Load(); text != nil {
+		return *text
+	}
+	return "[]"
 }
 
 // Paused lists the hooks that people have paused, as entries of when and by whom.

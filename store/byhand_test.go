@@ -202,3 +202,97 @@ func TestOpenRuns(t *testing.T) {
 		t.Errorf("%v, %v", open, err)
 	}
 }
+
+// Nobody has to make room for a run that may never begin; once it may, it takes
+// its place.
+func TestHeldTakesItsPlaceWhenApproved(t *testing.T) {
+	for _, busy := range []rules.Busy{rules.Replace, rules.Latest} {
+		t.Run(string(busy), func(t *testing.T) {
+			s := openTemp(t)
+			running, queued, held := newRun("/a", "apply"), newRun("/a", "apply"), heldRun("g", busy)
+			for _, r := range []*runner.Run{running, queued} {
+				putInGroup(r, "g", rules.Queue)
+				accept(t, s, newDelivery("/a", ""), r)
+			}
+			running.State = runner.Running
+			if err := s.Take(t.Context(), running); err != nil {
+				t.Fatal(err)
+			}
+			displaced, err := s.Accept(t.Context(), newDelivery("/a", ""), []*runner.Run{held})
+			if err != nil || len(displaced.Running)+len(displaced.Waiting) > 0 {
+				t.Fatalf("before it is approved: %+v, %v", displaced, err)
+			}
+			// One that is interrupted meanwhile comes again.
+			running.State = runner.Queued
+			if err := s.Update(t.Context(), running, nil); err != nil || running.State != runner.Queued {
+				t.Errorf("%s, %v", running.State, err)
+			}
+			running.State = runner.Running
+			if err := s.Take(t.Context(), running); err != nil {
+				t.Fatal(err)
+			}
+			held.State, held.Hold, held.By = runner.Queued, "", entry(runner.DidApprove, "/a")
+			displaced, err = s.Approve(t.Context(), held)
+			if err != nil || len(displaced.Waiting) != 1 || displaced.Waiting[0].Run != queued.ID || (len(displaced.Running) == 1) != (busy == rules.Replace) {
+				t.Errorf("approved: %+v, %v", displaced, err)
+			}
+			if got, err := s.Run(t.Context(), queued.ID); err != nil || got.State != runner.Superseded {
+				t.Errorf("the one before it is %s, %v", got.State, err)
+			}
+			if did, err := s.Audit(t.Context(), 0); err != nil || len(did) != 1 {
+				t.Errorf("%+v, %v", did, err)
+			}
+			if _, err := s.Approve(t.Context(), queued); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("one that is over was approved: %v", err)
+			}
+		})
+	}
+}
+
+// A hook that is paused makes no other skip its runs.
+func TestPausedIsNotBusy(t *testing.T) {
+	s := openTemp(t)
+	of := func(hook string) *runner.Run {
+		r := newRun(hook, "r")
+		putInGroup(r, "g", rules.Skip)
+		accept(t, s, newDelivery(hook, ""), r)
+		return r
+	}
+	s.UsePaused(map[string]bool{"/a": true})
+	if first, other, next := of("/a"), of("/b"), of("/b"); first.State != runner.Queued || other.State != runner.Queued || next.State != runner.Skipped {
+		t.Errorf("%s, %s, %s", first.State, other.State, next.State)
+	}
+}
+
+// What a person ran again is no reason to throttle what comes.
+func TestRerunThrottlesNothing(t *testing.T) {
+	s := openTemp(t)
+	throttle := &rules.Throttle{Every: rules.Duration(time.Hour), Key: "k"}
+	d, _ := arrive(t, s, 0, newPaced("redeploy", throttle, nil))
+	again := newPaced("redeploy", throttle, nil)
+	again.Delivery, again.QueuedAt, again.RerunOf, again.State = d.ID, noon.Add(2*time.Hour), 1, runner.Queued
+	if _, err := s.Rerun(t.Context(), again, entry(runner.DidRerun, "/a")); err != nil {
+		t.Fatal(err)
+	}
+	next := newPaced("redeploy", throttle, nil)
+	if d, _ := arrive(t, s, 2*time.Hour+time.Minute, next); d.Verdict != rules.Accepted || next.ID == 0 {
+		t.Errorf("%s", d.Verdict)
+	}
+}
+
+// Who sent a delivery again is on disk with it, or nothing is.
+func TestReplayAndItsAudit(t *testing.T) {
+	s := openTemp(t)
+	r := newRun("/a", "r")
+	r.By = entry(runner.DidReplay, "/a")
+	d := newDelivery("/a", "body")
+	d.ReplayOf = 7
+	accept(t, s, d, r)
+	did, err := s.AuditOfDelivery(t.Context(), d.ID)
+	if err != nil || len(did) != 1 || did[0].Did != runner.DidReplay || did[0].Run != 0 {
+		t.Errorf("%+v, %v", did, err)
+	}
+	if got, err := s.Delivery(t.Context(), d.ID); err != nil || got.ReplayOf != 7 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -31,7 +31,8 @@ const (
 // back as skipped, one that is debounced as waiting, one that is throttled
 // without an id and is not stored; where all are, the delivery comes back with
 // the verdict throttled, and is recorded. Runs may have displaced others, which are superseded in the
-// same transaction; those that run already are for the caller to end.
+// same transaction; those that run already are for the caller to end. What a
+// person did (Run.By) is stored along with it, as done to the delivery.
 //
 // An error that wraps ctx's means that the caller stopped waiting, and the
 // event may be stored nevertheless, all of it or nothing: it may run, and so
@@ -46,8 +47,12 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 	if err != nil {
 		return runner.Displaced{}, err
 	}
-	a := &admission{at: d.ReceivedAt, delivery: rows}
+	a := &admission{at: d.ReceivedAt, delivery: rows, paused: s.pausedHooks()}
 	for _, r := range runs {
+		if r.By != nil {
+			r.By.Delivery = d.ID
+			a.audit = append(a.audit, auditRows(r.By)...)
+		}
 		r.ID = s.writer.runs.next()
 		r.Delivery, r.Event = d.ID, d.Event
 		r.State = cmp.Or(r.State, runner.Queued)

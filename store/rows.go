@@ -59,7 +59,10 @@ func deliveryRows(d *rules.Delivery, body []byte) (rows, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the headers: %w", err)
 	}
-	size := max(d.Size, int64(len(d.Body)))
+	size := d.Size
+	if size >= 0 {
+		size = max(size, int64(len(d.Body)))
+	}
 	use := useOf(d)
 	rs := rows{{insertDelivery, []any{d.ID, d.Hook, d.ReceivedAt.UnixMicro(), d.RemoteIP, d.Method, d.Path,
 		d.Event, d.EventID, string(d.Verdict), d.Reason, decisions, size, string(headers), d.ReplayOf, use.id()}, use}}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 )
 
@@ -18,7 +19,7 @@ const (
 
 	// successors are the newer runs of a group that let no older one wait.
 	successors = `SELECT coalesce(max(id), 0) FROM run INDEXED BY run_of_group
-		WHERE "group" = ? AND "group" <> '' AND id > ? AND state <> 'skipped' AND state <> 'canceled'
+		WHERE "group" = ? AND "group" <> '' AND id > ? AND state <> 'skipped' AND state <> 'canceled' AND hold = ''
 		AND json_extract(command, '$.concurrency.busy') IN ('latest', 'replace')`
 
 	updateCanceling = `UPDATE run SET canceling = 1 WHERE id = ?`
@@ -109,6 +110,34 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 		return fmt.Errorf("taking run %d: %w", run.ID, err)
 	}
 	return nil
+}
+
+// Approve is Take for a run that waited for a person and does not any longer, and
+// has it take the place of the older ones of its group, if that is its policy.
+func (s *Store) Approve(ctx context.Context, run *runner.Run) (runner.Displaced, error) {
+	args, by := updateArgs(run), auditOf(run)
+	approved := *run
+	a := &admission{at: time.Now()}
+	err := s.submit(ctx, func(tx *tx) error {
+		a.displaced = runner.Displaced{}
+		n, err := tx.exec(takeRun, args...)
+		if err == nil && n == 0 {
+			return fmt.Errorf("it waits no more: %w", fs.ErrNotExist)
+		}
+		if err != nil {
+			return err
+		}
+		if c := approved.Command.Concurrency; c != nil && (c.Busy == rules.Replace || c.Busy == rules.Latest) {
+			if err := a.takePlace(tx, &approved, groupBefore, c.Group, approved.ID); err != nil {
+				return fmt.Errorf("looking at the group %q: %w", c.Group, err)
+			}
+		}
+		return by.insert(tx)
+	})
+	if err != nil {
+		return runner.Displaced{}, fmt.Errorf("approving run %d: %w", run.ID, err)
+	}
+	return a.displaced, nil
 }
 
 // NoteCancel keeps that a running run is to be ended, and by whom (nil for

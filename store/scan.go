@@ -20,6 +20,12 @@ type missing struct {
 func (m missing) Error() string { return fmt.Sprintf("no %s %d", m.what, m.id) }
 func (m missing) Unwrap() error { return fs.ErrNotExist }
 
+// notKept is the error for a part of something that is there.
+type notKept string
+
+func (n notKept) Error() string { return string(n) }
+func (notKept) Unwrap() error   { return fs.ErrNotExist }
+
 // A scanner is a row that waits to be read: *sql.Row or *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 
@@ -54,8 +60,11 @@ func scanBody(row scanner) ([]byte, error) {
 	if err := row.Scan(&id, &size, &isPacked, &data); err != nil {
 		return nil, err
 	}
-	if !isPacked.Valid && size > 0 {
-		return nil, fmt.Errorf("its body of %d bytes was not kept: %w", size, fs.ErrNotExist)
+	switch {
+	case !isPacked.Valid && size > 0:
+		return nil, notKept(fmt.Sprintf("its body of %d bytes was not kept", size))
+	case size < 0:
+		return nil, notKept("its body was not read to the end")
 	}
 	return packed{isPacked.Bool, data}.unpack()
 }

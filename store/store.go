@@ -16,7 +16,8 @@
 //
 // Start reading at intake.go, where an event comes in, then queue.go and
 // writer.go, through which it reaches the disk. ids.go explains why an id is
-// known before that. runs.go is the runner's side (runner.Store), list.go
+// known before that. runs.go is the runner's side (runner.Store), byhand.go what
+// people did and who they were, list.go
 // what the console and the command line read; prune.go is what is not kept,
 // and share.go of what fired nothing; definition.go is what deliveries have in
 // common. check.go looks at a database that may be damaged, and copies one. The tables
@@ -56,6 +57,7 @@ type Store struct {
 	writeDB *sql.DB // has no connection but tx's
 	readDB  *sql.DB
 
+	paused      atomic.Pointer[string] // hooks, as a JSON list
 	dropped     atomic.Int64
 	nextWarning atomic.Int64 // Unix seconds
 

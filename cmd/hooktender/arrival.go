@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,10 +71,15 @@ func (o *tryOptions) madeUp(cmd *cobra.Command) (*arrival, error) {
 			return nil, fmt.Errorf("--payload: %w", err)
 		}
 	}
-	if len(r.Body) > 0 && r.Header.Get("Content-Type") == "" {
-		r.Header.Set("Content-Type", bodyType(o.payload))
-	}
+	assume(r, bodyType(o.payload))
 	return &arrival{request: r, now: time.Now()}, nil
+}
+
+// assume says of a body what it is, if nothing else is said of that.
+func assume(r *rules.Request, contentType string) {
+	if len(r.Body) > 0 && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", contentType)
+	}
 }
 
 // readHeaders reads flags like 'X-Token: abc'.
@@ -119,24 +125,28 @@ func parseRequest(data []byte) (*rules.Request, error) {
 
 // stored is a delivery of the running server.
 func (o *tryOptions) stored(cmd *cobra.Command) (*arrival, error) {
-	c := o.server()
-	path := fmt.Sprintf("/api/deliveries/%d", o.delivery)
+	return o.server().arrival(cmd.Context(), o.delivery)
+}
+
+// arrival is a delivery that the server has stored.
+func (c *client) arrival(ctx context.Context, id int64) (*arrival, error) {
+	path := fmt.Sprintf("/api/deliveries/%d", id)
 	var raw json.RawMessage
-	if err := c.get(cmd.Context(), path, nil, &raw); err != nil {
+	if err := c.get(ctx, path, nil, &raw); err != nil {
 		return nil, err
 	}
 	var d rules.Delivery
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return nil, fmt.Errorf("read the server's answer: %w", err)
 	}
-	stream, err := c.open(cmd.Context(), http.MethodGet, path+"/body", nil)
+	stream, err := c.open(ctx, http.MethodGet, path+"/body", nil)
 	if err != nil {
-		return nil, fmt.Errorf("delivery %d: %w", o.delivery, err)
+		return nil, fmt.Errorf("delivery %d: %w", id, err)
 	}
 	defer stream.Close()
 	body, err := io.ReadAll(stream)
 	if err != nil {
-		return nil, fmt.Errorf("read the body of delivery %d: %w", o.delivery, err)
+		return nil, fmt.Errorf("read the body of delivery %d: %w", id, err)
 	}
 	r := d.Request(body)
 	return &arrival{request: r, now: r.ReceivedAt, whole: true}, nil
@@ -144,8 +154,10 @@ func (o *tryOptions) stored(cmd *cobra.Command) (*arrival, error) {
 
 // server is the one whose delivery it is: the one whose state folder the file
 // names, or else, for a changed file that lies elsewhere, the usual one.
-func (o *tryOptions) server() *client {
-	c := &client{socket: o.socket, file: o.file}
+func (o *tryOptions) server() *client { return serverOf(o.socket, o.file) }
+
+func serverOf(socket, file string) *client {
+	c := &client{socket: socket, file: file}
 	if c.socket == "" && c.file != "" {
 		if state, err := stateOf(c.file); err != nil || !exists(socketPath(state)) {
 			if state, err := stateOf(""); err == nil && exists(socketPath(state)) {

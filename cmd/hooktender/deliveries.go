@@ -148,7 +148,11 @@ func printDelivery(w io.Writer, d shownDelivery) {
 	field(w, "from", d.RemoteIP)
 	field(w, "request", d.Method+" "+d.Path)
 	field(w, "event", strings.TrimSpace(d.Event+"  "+d.EventID))
-	field(w, "body", counted(int(d.Size), "byte"))
+	if d.Size < 0 {
+		field(w, "body", "not read to its end")
+	} else {
+		field(w, "body", counted(int(d.Size), "byte"))
+	}
 	field(w, "verdict", string(d.Verdict))
 	field(w, "reason", d.Reason)
 	field(w, "replay of", number(d.ReplayOf))

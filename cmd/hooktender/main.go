@@ -51,7 +51,7 @@ func rootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), checkCommand(), tryCommand(), sendCommand(), providersCommand(), reloadCommand(), demoCommand(),
+	root.AddCommand(serveCommand(), checkCommand(), tryCommand(), testCommand(), sendCommand(), providersCommand(), reloadCommand(), demoCommand(),
 		deliveriesCommand(), runsCommand(), hooksCommand(), auditCommand(), stateCommand(), schemaCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

@@ -70,13 +70,19 @@ func (o *outgoing) record(scheme verify.Scheme, name string) error {
 		return fmt.Errorf("no delivery %q of %s is recorded; recorded are %s; for another give --payload FILE",
 			name, o.provider, strings.Join(r.names(), ", "))
 	}
-	file := r.files[known]
-	body, err := payloads.ReadFile(file)
-	if err != nil {
+	o.event = r.event(scheme, known)
+	if err := o.load(known); err != nil {
 		return err
 	}
-	o.event, o.contentType, o.body = r.event(scheme, known), bodyType(file), body
 	return o.renew()
+}
+
+// load takes a recorded delivery as it is.
+func (o *outgoing) load(name string) (err error) {
+	file := recordedOf(o.provider).files[name]
+	o.contentType = bodyType(file)
+	o.body, err = payloads.ReadFile(file)
+	return err
 }
 
 // take takes the body of a file, for an event that may be none.
@@ -102,9 +108,9 @@ func bodyType(file string) string {
 	return typeJSON
 }
 
-func (o *outgoing) sendsForm() bool {
-	return strings.HasPrefix(cmp.Or(o.headers.Get("Content-Type"), o.contentType), typeForm)
-}
+func isForm(contentType string) bool { return strings.HasPrefix(contentType, typeForm) }
+
+func (o *outgoing) sendsForm() bool { return isForm(o.header().Get("Content-Type")) }
 
 // renew gives the body a delivery id of its own if that is where ids stand: the
 // same one twice is a duplicate.

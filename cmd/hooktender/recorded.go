@@ -111,6 +111,15 @@ func (r *recorded) event(scheme verify.Scheme, name string) string {
 	return name
 }
 
+// headerEvent is the event of a provider's recorded delivery, "" where the body
+// itself says what it is.
+func headerEvent(provider, name string) string {
+	scheme, _ := verify.Preset(provider)
+	r := recordedOf(provider)
+	name, _ = r.find(name)
+	return r.event(scheme, name)
+}
+
 // listRecorded prints the names of the deliveries that are at hand of a provider,
 // or of all.
 func listRecorded(w io.Writer, provider string) error {

@@ -76,13 +76,19 @@ func (c *client) found(cmd *cobra.Command, l *listing) ([]string, error) {
 	if len(list) == l.limit {
 		fmt.Fprintf(cmd.ErrOrStderr(), "only the newest %d are taken (--limit)\n", l.limit)
 	}
-	ids := make([]string, len(list))
-	for i, d := range list {
-		ids[i] = strconv.FormatInt(d.ID, 10)
+	var ids []string
+	for _, d := range list {
+		if d.ReplayOf == 0 && !isHandshake(d) { // what was sent again once is not sent twice
+			ids = append(ids, strconv.FormatInt(d.ID, 10))
+		}
 	}
 	slices.Reverse(ids)
 	return ids, nil
 }
+
+// isHandshake tells that a delivery is a provider's check of the address, which
+// no rule is asked about.
+func isHandshake(d shownDelivery) bool { return d.Verdict == rules.Ignored && len(d.Decisions) == 0 }
 
 func (c *client) replay(cmd *cobra.Command, n int64) error {
 	var said struct {

@@ -121,7 +121,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	intake := server.NewIntake(st, run, log)
 	intake.Keys = server.NewKeys()
-	pauses, err := server.NewPauses(ctx, st, run.Pause)
+	pauses, err := server.NewPauses(ctx, st, func(hooks map[string]bool) { st.UsePaused(hooks); run.Pause(hooks) })
 	if err != nil {
 		return err
 	}

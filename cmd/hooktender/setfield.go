@@ -8,48 +8,62 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
-// setFields changes fields of a body: of JSON, of a form, or of the JSON
-// that is the only field of a form.
+// setFields changes fields of a body as --set says.
 func setFields(body []byte, isForm bool, set []string) ([]byte, error) {
-	if len(set) == 0 {
+	var fields []rules.Field
+	for _, s := range set {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || slices.Contains(stepsOf(name), "") {
+			return nil, fmt.Errorf("--set %s: write FIELD=VALUE, as in head_commit.message=hello", s)
+		}
+		fields = append(fields, rules.Field{Path: name, Value: fieldValue(value)})
+	}
+	body, err := changeFields(body, isForm, fields)
+	if err != nil {
+		return nil, fmt.Errorf("--set %w", err)
+	}
+	return body, nil
+}
+
+// changeFields changes fields of a body: of JSON, of a form, or of the JSON that
+// is the only field of a form.
+func changeFields(body []byte, isForm bool, fields []rules.Field) ([]byte, error) {
+	if len(fields) == 0 {
 		return body, nil
 	}
 	if !isForm {
-		return setJSON(body, set)
+		return changeJSON(body, fields)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, fmt.Errorf("--set: the body is sent as a form, but cannot be read as one: %w", err)
+		return nil, fmt.Errorf("needs a body that is JSON or a form: %w", err)
 	}
 	if len(form) == 1 {
 		for name, values := range form {
 			if strings.HasPrefix(values[0], "{") {
-				inner, err := setJSON([]byte(values[0]), set)
+				inner, err := changeJSON([]byte(values[0]), fields)
 				return []byte(url.Values{name: {string(inner)}}.Encode()), err
 			}
 		}
 	}
-	for _, s := range set {
-		path, value, err := assignment(s)
-		if err != nil {
-			return nil, err
+	for _, f := range fields {
+		var text string
+		if json.Unmarshal(f.Value, &text) != nil {
+			text = string(f.Value) // a number, or true
 		}
-		form.Set(formName(path), value)
+		form.Set(formName(stepsOf(f.Path)), text)
 	}
 	return []byte(form.Encode()), nil
 }
 
-// assignment takes FIELD=VALUE apart. alerts[0].status and alerts.0.status are
-// the same field.
-func assignment(s string) (path []string, value string, err error) {
-	name, value, ok := strings.Cut(s, "=")
-	path = strings.Split(strings.NewReplacer("[", ".", "]", "").Replace(name), ".")
-	if !ok || slices.Contains(path, "") {
-		return nil, "", fmt.Errorf("--set %s: write FIELD=VALUE, as in head_commit.message=hello", s)
-	}
-	return path, value, nil
+// stepsOf takes a field's path apart: alerts[0].status and alerts.0.status are the
+// same.
+func stepsOf(path string) []string {
+	return strings.Split(strings.NewReplacer("[", ".", "]", "").Replace(path), ".")
 }
 
 // formName spells a path as forms do: data[merges][FNAME].
@@ -61,22 +75,21 @@ func formName(path []string) string {
 	return name
 }
 
-// setJSON changes fields of JSON. Numbers that are not touched keep
-// their digits.
-func setJSON(body []byte, set []string) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
+// changeJSON changes fields of JSON. Numbers that are not touched keep their
+// digits.
+func changeJSON(body []byte, fields []rules.Field) ([]byte, error) {
 	var root any
-	if err := decoder.Decode(&root); err != nil {
-		return nil, fmt.Errorf("--set needs a body that is JSON or a form: %w", err)
+	if err := decodeNumbers(body, &root); err != nil {
+		return nil, fmt.Errorf("needs a body that is JSON or a form: %w", err)
 	}
-	for _, s := range set {
-		path, value, err := assignment(s)
-		if err != nil {
-			return nil, err
+	for _, f := range fields {
+		var value any
+		err := decodeNumbers(f.Value, &value)
+		if err == nil {
+			root, err = setField(root, stepsOf(f.Path), 0, value)
 		}
-		if root, err = setField(root, path, 0, fieldValue(value)); err != nil {
-			return nil, fmt.Errorf("--set %s: %w", s, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
 	var b bytes.Buffer
@@ -84,6 +97,13 @@ func setJSON(body []byte, set []string) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(root)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// decodeNumbers reads JSON and leaves numbers as they are written.
+func decodeNumbers(text []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return decoder.Decode(v)
 }
 
 // setField returns what the value at path[:n] is once the one at path is set.
@@ -122,12 +142,10 @@ func spellPath(path []string) string {
 }
 
 // fieldValue takes a number, true, false or null as such and all else as text.
-func fieldValue(s string) any {
-	decoder := json.NewDecoder(strings.NewReader(s))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil || decoder.More() {
-		return s
+func fieldValue(s string) json.RawMessage {
+	if text := []byte(s); json.Valid(text) {
+		return text
 	}
-	return v
+	text, _ := json.Marshal(s) // a text can always be written
+	return text
 }

@@ -22,8 +22,8 @@ func TestSetFields(t *testing.T) {
 		{"not JSON", `a=b`, false, []string{"a=1"}, "", "--set needs a body that is JSON or a form: invalid character 'a' looking for beginning of value"},
 		{"no field", `{}`, false, []string{"a"}, "", "--set a: write FIELD=VALUE, as in head_commit.message=hello"},
 		{"an empty step", `{}`, false, []string{"a..b=1"}, "", "--set a..b=1: write FIELD=VALUE, as in head_commit.message=hello"},
-		{"into a text", `{"a":"x"}`, false, []string{"a.b=1"}, "", "--set a.b=1: a is no object"},
-		{"past a list", `{"a":{"b":[]}}`, false, []string{"a.b.1=x"}, "", `--set a.b.1=x: a.b is a list of 0, of which "1" is no element`},
+		{"into a text", `{"a":"x"}`, false, []string{"a.b=1"}, "", "--set a.b: a is no object"},
+		{"past a list", `{"a":{"b":[]}}`, false, []string{"a.b.1=x"}, "", `--set a.b.1: a.b is a list of 0, of which "1" is no element`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := setFields([]byte(tt.body), tt.isForm, tt.set)

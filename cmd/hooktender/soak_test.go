@@ -376,7 +376,8 @@ func (k *soak) checkRun(c *soakCheck, run *runner.Run) string {
 			return "its last attempt wrote no end"
 		}
 	case runner.Canceled:
-		if strings.Contains(run.Error, "while it ran") {
+		// Where the server died meanwhile, that attempt counts as interrupted already.
+		if strings.Contains(run.Error, "while it ran") && !strings.Contains(run.Error, "the server ended") {
 			attempts++
 		}
 	case runner.Superseded:

@@ -124,11 +124,7 @@ func (o *tryOptions) run(cmd *cobra.Command) error {
 	if err := t.complete(o, hook, params); err != nil {
 		return err
 	}
-	trial := hook.Try(t.request, t.now, t.whole)
-	told := server.Foretell(config, hook, t.request, trial)
-	if told.Refused != "" {
-		trial.Verdict, trial.Reason = rules.Rejected, told.Refused
-	}
+	trial, told := judge(config, hook, t)
 	shown := showTrial(hook, t.request, trial, told)
 	if o.json {
 		err = printJSON(cmd.OutOrStdout(), shown)
@@ -141,11 +137,25 @@ func (o *tryOptions) run(cmd *cobra.Command) error {
 	return err
 }
 
+// judge says what would become of a request, by the rules and by the door.
+func judge(config *rules.Config, hook *rules.Hook, a *arrival) (*rules.Trial, server.Foretold) {
+	trial := hook.Try(a.request, a.now, a.whole)
+	told := server.Foretell(config, hook, a.request, trial)
+	if told.Refused != "" {
+		trial.Verdict, trial.Reason = rules.Rejected, told.Refused
+	}
+	return trial, told
+}
+
 // configuration is the file to use: the one named, or the usual one.
 func (o *tryOptions) configuration() string {
 	if o.file != "" {
 		return o.file
 	}
+	return usualFile()
+}
+
+func usualFile() string {
 	if _, err := os.Stat(defaultFile); err != nil {
 		if system := filepath.Join("/etc/hooktender", defaultFile); exists(system) {
 			return system

@@ -36,6 +36,8 @@ var (
 func parseKeys(text string, check certificateCheck) ([]keyPair, error) {
 	text = strings.TrimSpace(text)
 	switch {
+	case text == StandIn.Reveal():
+		return nil, nil
 	case strings.HasPrefix(text, "{"):
 		return parseJWKs([]byte(text))
 	case strings.HasPrefix(text, "-----BEGIN"):
@@ -206,8 +208,8 @@ func (c *compiler) asymmetric(kind keyKind) proof {
 
 func (c *compiler) publicKeys(kind keyKind) (keys []key) {
 	for i, s := range c.secrets {
-		if s == "" {
-			continue // told already
+		if s == "" || s == StandIn {
+			continue // told already, or by whom it stands in for
 		}
 		pairs, err := kind.parse(c, s.Reveal())
 		if err != nil {

@@ -23,6 +23,11 @@ func (s Secret) Reveal() string { return string(s) }
 // unexported fields, but not into a closure.
 func hide[T any](v T) func() T { return func() T { return v } }
 
+// StandIn takes the place of a secret that cannot be read, so that all else about
+// a scheme is known. Any spelling of a secret key can be read of it; of a public
+// one it is none, and then nothing can be signed and nothing is believed.
+const StandIn = Secret("00000000000000000000000000000000")
+
 // String returns "<secret>".
 func (Secret) String() string { return masked }
 

@@ -1,6 +1,9 @@
 package verify
 
-import "cmp"
+import (
+	"cmp"
+	"errors"
+)
 
 // signed is the proof of every scheme in which a message and its signature
 // belong together, whatever the kind of key.
@@ -37,6 +40,9 @@ func (p *signed) match(m message, claimed [][]byte) error {
 }
 
 func (p *signed) sign(r *Request) error {
+	if len(p.keys) == 0 {
+		return errors.New("the key cannot be read here, and only its owner can sign")
+	}
 	list, err := p.clock.stamp(r, p.field.sep, p.field.kv)
 	if err != nil {
 		return err

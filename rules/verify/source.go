@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -113,6 +114,27 @@ func (s source) set(r *Request, value string) error {
 		return setJSONValue(r, s.path, value)
 	}
 	return nil
+}
+
+// strip takes the value out; in a body its place stays, empty.
+func (s source) strip(r *Request) error {
+	switch s.kind {
+	case inHeader:
+		r.Header.Del(s.key)
+		return nil
+	case inQuery:
+		parts := slices.DeleteFunc(strings.Split(r.RawQuery, "&"), func(part string) bool {
+			name, _, _ := strings.Cut(part, "=")
+			plain, err := url.QueryUnescape(name)
+			return err != nil || plain == s.name
+		})
+		r.RawQuery, r.query = strings.Join(parts, "&"), nil
+		return nil
+	}
+	if (sources{s}).peek(r) == "" {
+		return nil
+	}
+	return s.set(r, "")
 }
 
 // sources are tried in order; the first one present wins.

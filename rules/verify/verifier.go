@@ -85,6 +85,17 @@ func (v *Verifier) Sign(r *Request) error {
 // Carries reports whether r has anything where the proof belongs, good or not.
 func (v *Verifier) Carries(r *Request) bool { return v.proof.places().peek(r) != "" }
 
+// Strip takes what proves the sender out of r. Of a scheme whose proof is a
+// client certificate nothing is there to be taken.
+func (v *Verifier) Strip(r *Request) error {
+	for _, s := range slices.Concat(v.proof.places(), v.proof.secrets()) {
+		if err := s.strip(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NamesEvents reports whether the scheme says where the event's name stands.
 func (v *Verifier) NamesEvents() bool { return len(v.event) > 0 }
 

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+// A difference is something that came out otherwise than a case expects.
+type difference struct {
+	What     string `json:"what"` // as in "rules", or "redeploy: env COMMIT"
+	Expected string `json:"expected"`
+	Got      string `json:"got"`
+	Why      string `json:"why"`
+}
+
+func (r *caseResult) differ(what, expected, got, why string) {
+	if expected != got {
+		r.Differences = append(r.Differences, difference{what, expected, got, why})
+	}
+}
+
+// compare notes what differs. The trial is nil where no hook was there.
+func (r *caseResult) compare(c *rules.Case, trial *rules.Trial) {
+	e, s := &c.Expect, r.Trial
+	if e.Verified != nil {
+		got := "not checked"
+		if s.Verified != nil {
+			got = strconv.FormatBool(*s.Verified)
+		}
+		r.differ("verified", strconv.FormatBool(*e.Verified), got, strings.TrimPrefix(s.Verification, "not checked: "))
+	}
+	actions := firing(trial)
+	fired := make([]string, 0, len(actions))
+	for _, a := range actions {
+		fired = append(fired, a.Rule)
+	}
+	if e.Rules != nil && !slices.Equal(e.Rules, fired) {
+		r.differ("rules", listed(e.Rules), listed(fired), r.whyNot())
+		r.explainRules(e, fired)
+	}
+	if e.Verdict != "" {
+		r.differ("verdict", string(e.Verdict), string(s.Verdict), s.Reason)
+	}
+	if e.Status != 0 {
+		r.differ("status", strconv.Itoa(e.Status), strconv.Itoa(s.Answer.Status), s.Reason)
+	}
+	for _, want := range e.Run {
+		i := slices.IndexFunc(actions, func(a rules.Action) bool { return a.Rule == want.Rule })
+		if i >= 0 {
+			r.compareRun(&want, actions[i].Command)
+		} else if e.Rules == nil { // else told already
+			r.differ(want.Rule, "fires", "does not fire", r.whyNot())
+			r.explain = append(r.explain, want.Rule)
+		}
+	}
+}
+
+// firing are the actions that really would be taken: none for a request that is
+// refused, whatever the rules say.
+func firing(trial *rules.Trial) []rules.Action {
+	if trial == nil || trial.Verdict == rules.Rejected {
+		return nil
+	}
+	return trial.Actions
+}
+
+func (r *caseResult) whyNot() string {
+	if r.Trial.Verdict == rules.Rejected || r.Trial.Hook == "" {
+		return r.Trial.Reason
+	}
+	return ""
+}
+
+// explainRules notes the rules whose conditions came out otherwise. Of a request
+// that is refused they were not what decided.
+func (r *caseResult) explainRules(e *rules.Expectation, fired []string) {
+	if r.whyNot() != "" {
+		return
+	}
+	for _, rule := range r.Trial.Rules {
+		if slices.Contains(e.Rules, rule.Rule) != slices.Contains(fired, rule.Rule) {
+			r.explain = append(r.explain, rule.Rule)
+		}
+	}
+	for _, name := range e.Rules {
+		known := slices.ContainsFunc(r.Trial.Rules, func(t triedRule) bool { return t.Rule == name })
+		if !known && len(r.Trial.Rules) > 0 {
+			r.explain = append(r.explain, name)
+		}
+	}
+}
+
+func (r *caseResult) compareRun(want *rules.ExpectedRun, cmd *rules.Command) {
+	differ := func(what, expected, got string) { r.differ(want.Rule+": "+what, expected, got, "") }
+	for _, v := range want.Env {
+		i := slices.IndexFunc(cmd.Env, func(have rules.EnvVar) bool { return have.Name == v.Name })
+		if i < 0 {
+			r.Differences = append(r.Differences, difference{want.Rule + ": env " + v.Name, quoted(v.Value), "not set", "the rule sets no such variable"})
+			continue
+		}
+		differ("env "+v.Name, quoted(v.Value), quoted(cmd.Env[i].Value.String()))
+	}
+	switch {
+	case want.Script != nil:
+		differ("command", quoted(*want.Script), spellCommand(cmd))
+	case want.Command != nil:
+		differ("command", quotedAll(want.Command), spellCommand(cmd))
+	}
+	text := func(what string, expected *string, got string) {
+		if expected != nil {
+			differ(what, quoted(*expected), quoted(got))
+		}
+	}
+	text("dir", want.Dir, cmd.Dir)
+	text("user", want.User, cmd.User)
+	group, throttle, debounce := "", "", ""
+	if cmd.Concurrency != nil {
+		group = cmd.Concurrency.Group
+	}
+	if cmd.Throttle != nil {
+		throttle = cmd.Throttle.Key
+	}
+	if cmd.Debounce != nil {
+		debounce = cmd.Debounce.Key
+	}
+	text("group", want.Group, group)
+	text("throttle", want.Throttle, throttle)
+	text("debounce", want.Debounce, debounce)
+}
+
+// spellCommand is a script in quotes, or a list of arguments.
+func spellCommand(cmd *rules.Command) string {
+	if cmd.Script != "" {
+		return quoted(cmd.Script)
+	}
+	args := make([]string, len(cmd.Argv))
+	for i, a := range cmd.Argv {
+		args[i] = a.String()
+	}
+	return quotedAll(args)
+}
+
+// quoted is a text of which nothing can be overlooked.
+func quoted(s string) string { return strconv.Quote(s) }
+
+func quotedAll(list []string) string {
+	spelt := make([]string, len(list))
+	for i, s := range list {
+		spelt[i] = quoted(s)
+	}
+	return "[" + strings.Join(spelt, ", ") + "]"
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
