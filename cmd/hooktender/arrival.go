@@ -59,31 +59,40 @@ func (o *tryOptions) madeUp(cmd *cobra.Command) (*arrival, error) {
 	if err != nil || !strings.HasPrefix(u.Path, "/") {
 		return nil, usageError{fmt.Errorf("%q is not a hook's path like /github/website", o.hook)}
 	}
-	r := &rules.Request{Path: u.Path, Method: strings.ToUpper(o.method), RawQuery: u.RawQuery, Header: http.Header{}}
+	r := &rules.Request{Path: u.Path, Method: strings.ToUpper(o.method), RawQuery: u.RawQuery}
 	if o.query != "" {
 		r.RawQuery = strings.TrimPrefix(o.query, "?")
 	}
-	for _, h := range o.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if name = textproto.TrimString(name); !ok || name == "" {
-			return nil, usageError{fmt.Errorf("--header: %q is not a header like 'X-Token: abc'", name)}
-		}
-		r.Header.Add(name, textproto.TrimString(value))
+	if r.Header, err = readHeaders(o.headers); err != nil {
+		return nil, usageError{err}
 	}
 	if o.payload != "" {
 		if r.Body, err = readFile(cmd, o.payload); err != nil {
 			return nil, fmt.Errorf("--payload: %w", err)
 		}
 	}
-	asJSON(r)
+	assume(r, bodyType(o.payload))
 	return &arrival{request: r, now: time.Now()}, nil
 }
 
-// asJSON says of a body of which nothing else is said that it is JSON.
-func asJSON(r *rules.Request) {
+// assume says of a body what it is, if nothing else is said of that.
+func assume(r *rules.Request, contentType string) {
 	if len(r.Body) > 0 && r.Header.Get("Content-Type") == "" {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", contentType)
 	}
+}
+
+// readHeaders reads flags like 'X-Token: abc'.
+func readHeaders(list []string) (http.Header, error) {
+	headers := http.Header{}
+	for _, h := range list {
+		name, value, ok := strings.Cut(h, ":")
+		if name = textproto.TrimString(name); !ok || name == "" {
+			return nil, fmt.Errorf("--header: %q is not a header like 'X-Token: abc'", name)
+		}
+		headers.Add(name, textproto.TrimString(value))
+	}
+	return headers, nil
 }
 
 // parseRequest reads an HTTP/1 request as somebody has recorded it: a body without

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,20 +68,29 @@ func caseRequest(c *rules.Case) (*arrival, error) {
 		return nil, fmt.Errorf("hook: %q is not a path like /github/website", c.Hook)
 	}
 	r := &rules.Request{Path: u.Path, RawQuery: u.RawQuery, Method: c.Method, Header: c.Header.Clone(), RemoteIP: c.RemoteIP, Body: c.Body}
+	contentType := typeJSON
 	switch {
 	case c.Provider != "":
-		if r.Body, err = recordedBody(c.Provider, c.Event); err != nil {
+		var sent *outgoing
+		if sent, err = recordedCase(c); err != nil {
 			return nil, err
+		}
+		r.Body, contentType = sent.body, sent.contentType
+		for name, value := range recordedOf(c.Provider).Headers {
+			if r.Header.Get(name) == "" {
+				r.Header.Set(name, value)
+			}
 		}
 	case c.File != "":
 		if r.Body, err = os.ReadFile(c.File); err != nil {
 			return nil, fmt.Errorf("payload: %w", err)
 		}
+		contentType = bodyType(c.File)
 	}
-	if r.Body, err = changeFields(r.Body, c.Set); err != nil {
+	assume(r, contentType)
+	if r.Body, err = changeFields(r.Body, isForm(r.Header.Get("Content-Type")), c.Set); err != nil {
 		return nil, fmt.Errorf("set: %w", err)
 	}
-	asJSON(r)
 	a := &arrival{request: r, now: c.Now, whole: c.Expect.Verified != nil}
 	if a.now.IsZero() {
 		a.now = time.Now()
@@ -91,16 +99,18 @@ func caseRequest(c *rules.Case) (*arrival, error) {
 	return a, nil
 }
 
-func recordedBody(provider, event string) ([]byte, error) {
-	if !slices.Contains(recorded(provider), event) {
-		known := recorded(provider)
-		if len(known) == 0 {
-			return nil, fmt.Errorf("send: no delivery of %s is recorded; write payload: and signed: true in its place", provider)
-		}
-		return nil, fmt.Errorf("send: no %s delivery of %s is recorded; recorded are %s", event, provider, strings.Join(known, ", "))
+// recordedCase is the recorded delivery of a case.
+func recordedCase(c *rules.Case) (*outgoing, error) {
+	r := recordedOf(c.Provider)
+	name, ok := r.find(c.Event)
+	switch {
+	case r.files == nil:
+		return nil, fmt.Errorf("send: no delivery of %s is recorded; write payload: and signed: true in its place", c.Provider)
+	case !ok:
+		return nil, fmt.Errorf("send: no %s delivery of %s is recorded; recorded are %s", c.Event, c.Provider, strings.Join(r.names(), ", "))
 	}
-	o := outgoing{provider: provider, event: event}
-	return o.payload("")
+	o := &outgoing{provider: c.Provider}
+	return o, o.load(name)
 }
 
 // prepare makes the request one that the hook's sender sends.
@@ -112,7 +122,7 @@ func prepare(hook *rules.Hook, c *rules.Case, a *arrival) error {
 	var err error
 	switch {
 	case c.Provider != "":
-		if err = hook.SetEventOf(r, c.Provider, eventOf(c.Event)); err != nil {
+		if err = hook.SetEventOf(r, c.Provider, headerEvent(c.Provider, c.Event)); err != nil {
 			err = fmt.Errorf("send: %w", err)
 		}
 	case c.Event != "":

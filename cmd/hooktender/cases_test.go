@@ -129,16 +129,16 @@ func checkElements(t *testing.T, text string) {
 // What is expected of a field in set is that of --set: digits stay.
 func TestChangeFields(t *testing.T) {
 	const body = `{"id":12345678901234567890,"a":{"b":1.50}}`
-	got, err := changeFields([]byte(body), []rules.Field{{Path: "a.c.d", Value: []byte("1e2")}, {Path: "x", Value: []byte(`{"<":[]}`)}, {Path: "x.y", Value: []byte("null")}})
+	got, err := changeFields([]byte(body), false, []rules.Field{{Path: "a.c.d", Value: []byte("1e2")}, {Path: "x", Value: []byte(`{"<":[]}`)}, {Path: "x.y", Value: []byte("null")}})
 	if want := `{"a":{"b":1.50,"c":{"d":1e2}},"id":12345678901234567890,"x":{"<":[],"y":null}}`; err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}
 	for _, f := range []rules.Field{{Path: "id.x", Value: []byte("1")}, {Path: "x", Value: []byte("{")}} {
-		if got, err := changeFields([]byte(body), []rules.Field{f}); err == nil {
+		if got, err := changeFields([]byte(body), false, []rules.Field{f}); err == nil {
 			t.Errorf("%s became %s", f.Path, got)
 		}
 	}
-	if got, err := changeFields([]byte("[1]"), []rules.Field{{Path: "x", Value: []byte("1")}}); err == nil {
+	if got, err := changeFields([]byte("[1]"), false, []rules.Field{{Path: "x", Value: []byte("1")}}); err == nil {
 		t.Errorf("a list became %s", got)
 	}
 }

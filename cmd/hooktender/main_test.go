@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"signal": scriptSignal,
 			"waits":  scriptWait,
 			"exits":  scriptExits,
+			"readme": scriptReadme,
 		},
 		RequireExplicitExec: true,
 	})

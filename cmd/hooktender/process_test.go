@@ -198,7 +198,9 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "EXAMPLES", "PAYLOADS", "SECRET", "TOKEN",
-		"GITHUB_SECRET", "MONITORING_TOKEN", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"} {
+		"GITHUB_SECRET", "MONITORING_TOKEN", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET",
+		"STRIPE_SECRET", "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "ZALO_OA_SECRET", "MAILCHIMP_SECRET",
+		"GITLAB_TOKEN", "GITEA_SECRET", "BITBUCKET_SECRET"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

@@ -29,6 +29,7 @@ type provider struct {
 	Setup      string          `json:"setup"`
 	Note       string          `json:"note"`
 	Tested     verify.Evidence `json:"tested"`
+	Recorded   []string        `json:"recorded"` // deliveries that send has
 }
 
 type providerParam struct {
@@ -80,6 +81,7 @@ func newProvider(name string) provider {
 		Name: name, Title: s.Title, Verify: s.Example(name), Proof: s.Describe(), Headers: orEmpty(s.Headers()), Window: s.Window(),
 		ID: orEmpty(s.ID), Event: orEmpty(s.Event), Params: []providerParam{}, PublicURL: s.NeedsURL(),
 		Handshakes: orEmpty(s.Handshake), Setup: s.Setup, Note: s.Note, Tested: s.Tested,
+		Recorded: orEmpty(recordedOf(name).names()),
 	}
 	for _, param := range slices.Sorted(maps.Keys(s.Params)) {
 		p.Params = append(p.Params, providerParam{param, s.Params[param].About, s.Params[param].Optional})
@@ -141,5 +143,6 @@ func (p provider) print(w io.Writer) {
 	field(w, "event", strings.Join(p.Event, ", "))
 	field(w, "handshakes", strings.Join(p.Handshakes, ", "))
 	field(w, "note", p.Note)
+	field(w, "recorded", strings.Join(p.Recorded, ", "))
 	field(w, "tested", p.Tested.Sentence())
 }

@@ -54,6 +54,13 @@ A provider that checks the address first is answered without any rule; the names
 		}
 		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", p.Title, p.Verify, cell(proof), cell(names), cell(setup), p.Tested)
 	}
+	b.WriteString("\n## Recorded deliveries\n\n`hooktender send PROVIDER NAME` sends these, the first one if no name is given. For all others give `--payload FILE`.\n")
+	b.WriteString("\n| provider | deliveries |\n|---|---|\n")
+	for _, p := range providers() {
+		if len(p.Recorded) > 0 {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, cell(strings.Join(p.Recorded, ", ")))
+		}
+	}
 	return b.Bytes()
 }
 

@@ -4,44 +4,53 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"path"
-	"strings"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/rules/verify"
 )
 
-// samples are the recorded deliveries, for who wants to know what providers
-// send: payloads/PROVIDER/EVENT.json, where push-tag is a push, and
-// payloads/PROVIDER.fields.json with what those do not have.
+// samples are recorded deliveries, for who wants to know what providers send, and
+// payloads/PROVIDER.fields.json with what those do not have. A provider of which
+// too little is known to tell what it does not send is left out.
 var samples = sync.OnceValues(func() ([]rules.Sample, error) {
 	var all []rules.Sample
-	err := fs.WalkDir(payloads, "payloads", func(file string, e fs.DirEntry, err error) error {
-		if err != nil || path.Ext(file) != ".json" {
-			return err
+	for _, provider := range slices.Sorted(maps.Keys(recordings())) {
+		if !recordedOf(provider).Judged {
+			continue
 		}
-		data, err := payloads.ReadFile(file)
+		of, err := samplesOf(provider)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if provider, ok := strings.CutSuffix(e.Name(), ".fields.json"); ok {
-			events := map[string]json.RawMessage{}
-			if err := json.Unmarshal(data, &events); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			for event, fields := range events {
-				all = append(all, rules.Sample{Provider: provider, Event: event, Payload: fields})
-			}
-			return nil
-		}
-		all = append(all, rules.Sample{Provider: path.Base(path.Dir(file)), Event: eventOf(e.Name()), Payload: data})
-		return nil
-	})
-	return all, err
+		all = append(all, of...)
+	}
+	return all, nil
 })
 
-// eventOf is the event of a recorded delivery, by its file's name.
-func eventOf(file string) string {
-	event, _, _ := strings.Cut(strings.TrimSuffix(file, ".json"), "-")
-	return event
+func samplesOf(provider string) ([]rules.Sample, error) {
+	r := recordedOf(provider)
+	scheme, _ := verify.Preset(provider)
+	var all []rules.Sample
+	for _, name := range r.names() {
+		payload, err := fs.ReadFile(payloads, r.files[name])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rules.Sample{Provider: provider, Event: r.event(scheme, name), Payload: payload})
+	}
+	data, err := fs.ReadFile(payloads, r.fields)
+	if err != nil {
+		return nil, err
+	}
+	events := map[string]json.RawMessage{}
+	if err := json.Unmarshal(data, &events); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.fields, err)
+	}
+	for event, fields := range events {
+		all = append(all, rules.Sample{Provider: provider, Event: event, Payload: fields})
+	}
+	return all, nil
 }
