@@ -321,6 +321,6 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("%d lines, but %+v", lines, p)
 			}
 		}
-		_, _ = StateFolder(file)
+		_, _, _ = StateFolder(file)
 	})
 }

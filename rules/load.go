@@ -107,25 +107,26 @@ func (t *topLevel) compile(path string) (*Config, error) {
 	}, nil
 }
 
-// StateFolder reads only which state folder a configuration names. It needs none
-// of the secrets, so that a person without them can ask the running server.
-func StateFolder(path string) (string, error) {
+// StateFolder reads only which state folder a configuration means, and whether it
+// names one. It needs none of the secrets, so that a person without them can ask
+// the running server.
+func StateFolder(path string) (folder string, named bool, err error) {
 	top, err := readTop(path)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, s := range top.sources {
 		if s.root == nil && !top.collectState(s) {
-			return "", top.d.problems
+			return "", false, top.d.problems
 		}
 	}
 	top.d.problems = nil // of the other settings
 	var state string
 	top.single("state", func(n node) { state = n.folder() })
 	if len(top.d.problems) > 0 {
-		return "", top.d.problems
+		return "", false, top.d.problems
 	}
-	return stateFolder(state), nil
+	return stateFolder(state), state != "", nil
 }
 
 // stateFolder is the folder to use where the file names none: what systemd gave,

@@ -237,7 +237,7 @@ func TestStateFolder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("NAME", "hook")
-			got, err := StateFolder(filepath.Join(writeFiles(t, map[string]string{"x.yaml": c.text}), "x.yaml"))
+			got, _, err := StateFolder(filepath.Join(writeFiles(t, map[string]string{"x.yaml": c.text}), "x.yaml"))
 			if got != c.want || (err != nil) != (c.want == "") {
 				t.Errorf("%q, %v; want %q", got, err, c.want)
 			}

@@ -75,6 +75,7 @@ func (a *admission) add(r *runner.Run) error {
 func (a *admission) tell(i int, r *runner.Run) {
 	was := a.runs[i]
 	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = was.State, was.Error, was.FinishedAt, was.NotBefore, was.Hold
+	r.By = nil // it is written down
 	if was.throttled || a.first != 0 {
 		r.ID = 0
 	}

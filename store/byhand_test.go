@@ -288,6 +288,9 @@ func TestReplayAndItsAudit(t *testing.T) {
 	d := newDelivery("/a", "body")
 	d.ReplayOf = 7
 	accept(t, s, d, r)
+	if r.By != nil {
+		t.Error("the next write would tell it again")
+	}
 	did, err := s.AuditOfDelivery(t.Context(), d.ID)
 	if err != nil || len(did) != 1 || did[0].Did != runner.DidReplay || did[0].Run != 0 {
 		t.Errorf("%+v, %v", did, err)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,16 +54,28 @@ func (c *client) connect() error {
 	return nil
 }
 
-// stateOf is the state folder of the configuration in use.
+// Where a server that the system starts has its configuration and its state.
+const (
+	systemConfig = "/etc/hooktender"
+	systemState  = "/var/lib/hooktender"
+)
+
+// stateOf is the state folder of the configuration in use. A service is told of
+// its own by systemd; who asks it is not, not even as the same user.
 func stateOf(file string) (string, error) {
 	candidates := []string{file}
 	if file == "" {
-		candidates = []string{defaultFile, filepath.Join("/etc/hooktender", defaultFile)}
+		candidates = []string{defaultFile, filepath.Join(systemConfig, defaultFile)}
 	}
 	for _, path := range candidates {
-		if _, err := os.Stat(path); err == nil || file != "" {
-			return rules.StateFolder(path)
+		if _, err := os.Stat(path); err != nil && file == "" {
+			continue
 		}
+		folder, named, err := rules.StateFolder(path)
+		if err == nil && !named && strings.HasPrefix(path, systemConfig) && os.Getenv("STATE_DIRECTORY") == "" && exists(systemState) {
+			folder = systemState
+		}
+		return folder, err
 	}
 	return "", fmt.Errorf("there is no %s here and none in /etc/hooktender", defaultFile)
 }

@@ -195,9 +195,26 @@ func printCommand(w io.Writer, cmd *rules.Command) {
 		field(w, "command", strings.Join(argv, " "))
 	}
 	field(w, "folder", cmd.Dir)
+	field(w, "user", cmd.User)
+	field(w, "limits", limitsOf(cmd))
 	for _, v := range cmd.Env {
 		field(w, "env", v.Name+"="+v.Value.String())
 	}
+}
+
+// limitsOf says what the processes of a run may take.
+func limitsOf(cmd *rules.Command) string {
+	var list []string
+	if l := cmd.Limits; l.Memory > 0 {
+		list = append(list, fmt.Sprintf("memory %d MiB", l.Memory>>20))
+	}
+	if l := cmd.Limits; l.CPU > 0 {
+		list = append(list, fmt.Sprintf("cpu %v", l.CPU))
+	}
+	if l := cmd.Limits; l.Processes > 0 {
+		list = append(list, fmt.Sprintf("processes %d", l.Processes))
+	}
+	return strings.Join(list, ", ")
 }
 
 func runsLogsCommand(c *client) *cobra.Command {
@@ -213,10 +230,16 @@ func runsLogsCommand(c *client) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var r runner.Run
+			if err := c.get(cmd.Context(), fmt.Sprintf("/api/runs/%d", n), nil, &r); err != nil {
+				return err
+			}
+			if r.Attempt == 0 && !asJSON {
+				fmt.Fprintln(cmd.ErrOrStderr(), printable(notBegun(&r)))
+			}
 			if err := c.logs(cmd, n, follow, asJSON, times); err != nil || !follow {
 				return err
 			}
-			var r runner.Run
 			if err := c.get(cmd.Context(), fmt.Sprintf("/api/runs/%d", n), nil, &r); err != nil {
 				return err
 			}
@@ -231,6 +254,18 @@ func runsLogsCommand(c *client) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each piece, data in base64")
 	cmd.Flags().BoolVarP(&times, "times", "t", false, "put time and stream in front of each piece")
 	return cmd
+}
+
+// notBegun says of a run that has printed nothing why that is so.
+func notBegun(r *runner.Run) string {
+	text := fmt.Sprintf("run %d has not begun: it is %s", r.ID, shownState(r))
+	switch {
+	case r.Hold != "":
+		return text + fmt.Sprintf("; hooktender runs approve %d lets it begin", r.ID)
+	case r.Error != "":
+		return text + ": " + r.Error
+	}
+	return text
 }
 
 // logs copies a run's output to where it belongs.

@@ -123,6 +123,9 @@ func printExecution(w io.Writer, cmd *rules.Command) {
 		return
 	}
 	printCommand(w, cmd)
+	if cmd.Approve {
+		field(w, "approval", "waits until somebody says hooktender runs approve N")
+	}
 	if c := cmd.Concurrency; c != nil {
 		field(w, "group", fmt.Sprintf("%s (at most %d at once, busy: %s)", c.Group, c.Limit, c.Busy))
 	}
