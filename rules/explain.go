@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -105,12 +106,26 @@ func (d *Delivery) Request(body []byte) *Request {
 	}
 	r.Params, _ = matchPath(d.Hook, path)
 	r.RemoteIP, _ = netip.ParseAddr(d.RemoteIP) // a socket has none
+	sent := d.Header.Get("Content-Length")
+	r.unpacked = d.Verdict != Rejected && sent != "" && sent != strconv.Itoa(len(body))
 	return r
+}
+
+// asked is what the conditions read of the payload.
+func (h *Hook) asked() *fields {
+	need := &fields{}
+	for _, r := range h.rules {
+		need.merge(r.when.reads())
+	}
+	return need
 }
 
 // explain adds traces to the decisions about a request.
 func (h *Hook) explain(r *Request, decisions []Decision) ([]Decision, error) {
 	payload, err := h.payload(r, everything)
+	if errors.Is(err, ErrTooLarge) { // then without near names for what is missing
+		payload, err = h.payload(r, h.asked())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (e *expressionError) Error() string { return e.msg }
 
 // compileExpression compiles source. A mistake is an *expressionError.
 func compileExpression(source string) (*expression, error) {
-	scan := &scanner{callees: map[*ast.IdentifierNode]bool{}, locals: map[string]bool{}}
+	scan := &scanner{callees: map[*ast.IdentifierNode]bool{}, locals: map[string]bool{}, written: map[ast.Node]string{}}
 	rewrite := &rewriter{scan: scan, paths: map[ast.Node][]string{}, became: map[ast.Node]ast.Node{}}
 	program, err := expr.Compile(source, withFunctions, expr.Env(environment{}), expr.Patch(scan), expr.Patch(rewrite))
 	if rewrite.err != nil {

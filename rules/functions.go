@@ -154,6 +154,7 @@ var known = func() conf.FunctionsTable {
 		expr.Function(textFunc, text),
 		expr.Function(boolFunc, boolean),
 		expr.Function(anyFunc, present),
+		expr.Function(listFunc, listed),
 		expr.Function(matchesFunc, matches, new(func(*meter, any, any) bool)),
 		expr.Function(turnFunc, turn),
 		expr.Function(nowFunc, now, new(func(*requestView) time.Time)),
@@ -173,10 +174,11 @@ var known = func() conf.FunctionsTable {
 // now is when the request arrived, so that a condition comes to the same when it
 // is asked again.
 func now(params ...any) (any, error) {
+	at := time.Now()
 	if v, ok := params[0].(*requestView); ok && !v.request.ReceivedAt.IsZero() {
-		return v.request.ReceivedAt, nil
+		at = v.request.ReceivedAt
 	}
-	return time.Now(), nil
+	return at.Round(0).UTC(), nil // the same spelling everywhere and ever
 }
 
 func withFunctions(c *conf.Config) { maps.Copy(c.Functions, known) }

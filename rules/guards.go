@@ -16,6 +16,7 @@ const (
 	textFunc    = "$text"
 	boolFunc    = "$bool"
 	anyFunc     = "$any"
+	listFunc    = "$list"
 	matchesFunc = "$matches"
 	turnFunc    = "$turn"
 	costFunc    = "$cost"
@@ -124,6 +125,18 @@ func present(params ...any) (any, error) {
 		price = none // a look-up
 	}
 	return cost(params[0], params[1], price)
+}
+
+// listed guards what functions go through: listed(meter, value, function, source)
+// is the value if there is one.
+func listed(params ...any) (any, error) {
+	if params[1] != nil {
+		return params[1], nil
+	}
+	if params[2] == "len" {
+		return nil, fmt.Errorf("%s is missing, and len needs a list or a text; (%s ?? []) stands for an empty one", params[3], params[3])
+	}
+	return nil, fmt.Errorf("%s is missing, and %s needs a list; (%s ?? []) stands for an empty one", params[3], params[2], params[3])
 }
 
 // boolean guards the operands of !, && and ||: boolean(meter, value, operator,

@@ -3,6 +3,7 @@ package rules
 import (
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"unicode"
 
 	"github.com/expr-lang/expr/ast"
@@ -82,7 +83,7 @@ func (l *linter) pattern(t *lintedText, n *ast.BinaryNode, pattern string) {
 	begins, ends := bound(re, front), bound(re, back)
 	switch {
 	case !begins && !ends:
-		l.warnAt(t, n.Right, "the pattern matches anywhere in the text, also where somebody has put more around it; write \"^(%s)$\" for all of it", pattern)
+		l.warnAt(t, n.Right, "the pattern matches anywhere in the text, also where somebody has put more around it; write %s for all of it", strconv.Quote("^("+pattern+")$"))
 	case !begins:
 		l.warnAt(t, n.Right, "the pattern matches whatever stands in front; begin it, and each of its alternatives, with ^, or write endsWith if only the end counts")
 	case !ends:

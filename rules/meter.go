@@ -52,6 +52,7 @@ const (
 	sorted = "sorted" // compares each with some others
 	pairs  = "pairs"  // compares each with each other
 	pieces = "pieces" // makes more of a text than it was
+	zone   = "zone"   // reads the file of a time zone
 )
 
 var prices = map[string]func(any) int{
@@ -61,6 +62,7 @@ var prices = map[string]func(any) int{
 	sorted: func(v any) int { return 20 * size(v, 0) }, // 20 is the logarithm of maxSteps
 	pairs:  func(v any) int { return size(v, 0) * (1 + length(v)/8) },
 	pieces: func(v any) int { return 16 * size(v, 0) },
+	zone:   func(any) int { return 300 },
 }
 
 // builtinPrices are those of expr's own functions that do more with an argument
@@ -68,7 +70,7 @@ var prices = map[string]func(any) int{
 var builtinPrices = map[string]string{
 	"flatten": deep, "max": deep, "min": deep, "mean": deep, "median": deep,
 	"string": deep, "toJSON": deep,
-	"sort": sorted, "sortBy": sorted, "uniq": pairs, "split": pieces, "splitAfter": pieces,
+	"sort": sorted, "sortBy": sorted, "groupBy": sorted, "uniq": pairs, "split": pieces, "splitAfter": pieces,
 }
 
 // length is the size of a value without what is in it.

@@ -78,6 +78,8 @@ func TestHostilePayloads(t *testing.T) {
 		`any(list, sortBy(list, #)[0] == "x")`,
 		`sortBy(list, # > "file-2" ? text : other)[0] == "x"`,
 		`len(groupBy(list, # + text)) > 0`,
+		`any(list, date("2026-01-01", "2006-01-02", "Europe/Berlin") > now())`,
+		`len(map(list, timezone("Europe/Berlin"))) == 0`,
 		// Much out of little.
 		`len(repeat(text, n)) > 0`,
 		`len(repeat("x", n * n)) > 0`,

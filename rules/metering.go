@@ -38,8 +38,35 @@ func (r *rewriter) predicate(n *ast.PredicateNode) {
 	n.Node = r.own(body)
 }
 
+// textFunctions and listFunctions are those of expr's own whose first argument
+// must be there; expr would say so in Go's words.
+var (
+	textFunctions = []string{"lower", "upper", "split", "splitAfter", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "trimPrefix", "trimSuffix"}
+	listFunctions = []string{"all", "any", "none", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count", "sum", "map",
+		"groupBy", "sortBy", "reduce", "len", "sort", "reverse", "uniq", "first", "last", "keys", "values"}
+)
+
+// need guards a field of the payload that a function must be given.
+func (r *rewriter) need(n *ast.BuiltinNode) {
+	if len(n.Arguments) == 0 {
+		return
+	}
+	call, ok := n.Arguments[0].(*ast.CallNode)
+	switch {
+	case !ok || !isGet(call):
+	case slices.Contains(listFunctions, n.Name):
+		r.guard(&n.Arguments[0], listFunc, n.Name)
+	case slices.Contains(textFunctions, n.Name):
+		r.requireText(&n.Arguments[0], n.Name, 1)
+	}
+}
+
 // builtin counts what expr's own functions look at.
 func (r *rewriter) builtin(n *ast.BuiltinNode) {
+	r.need(n)
+	if n.Name == "timezone" || n.Name == "date" && len(n.Arguments) == 3 {
+		r.wrap(&n.Arguments[0], costFunc, n.Arguments[0], &ast.StringNode{Value: zone})
+	}
 	price, special := builtinPrices[n.Name]
 	if !special {
 		price = flat
@@ -121,53 +148,58 @@ func calls(call *ast.CallNode, function string) bool {
 }
 
 // sourceOf spells a rewritten node as the user wrote it, for error messages.
-func sourceOf(n ast.Node) string {
+func (r *rewriter) sourceOf(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.CallNode:
-		return sourceOfCall(n)
+		return r.sourceOfCall(n)
 	case *ast.BuiltinNode:
-		return n.Name + "(" + sourcesOf(n.Arguments) + ")"
+		return n.Name + "(" + r.sourcesOf(n.Arguments) + ")"
 	case *ast.PredicateNode:
-		return sourceOf(n.Node)
+		return r.sourceOf(n.Node)
 	case *ast.SequenceNode:
-		return sourceOf(n.Nodes[len(n.Nodes)-1])
+		return r.sourceOf(n.Nodes[len(n.Nodes)-1])
 	case *ast.BinaryNode:
-		return sourceOf(n.Left) + " " + n.Operator + " " + sourceOf(n.Right)
+		return r.sourceOf(n.Left) + " " + n.Operator + " " + r.sourceOf(n.Right)
+	}
+	if written, ok := r.scan.written[n]; ok {
+		return written
 	}
 	return n.String()
 }
 
-func sourcesOf(nodes []ast.Node) string {
+func (r *rewriter) sourcesOf(nodes []ast.Node) string {
 	sources := make([]string, len(nodes))
 	for i, n := range nodes {
-		sources[i] = sourceOf(n)
+		sources[i] = r.sourceOf(n)
 	}
 	return strings.Join(sources, ", ")
 }
 
-func sourceOfCall(call *ast.CallNode) string {
+func (r *rewriter) sourceOfCall(call *ast.CallNode) string {
 	name, ok := call.Callee.(*ast.IdentifierNode)
 	switch {
 	case !ok:
 		return call.String()
 	case name.Value == getFunc:
-		return sourceOfPath(call)
+		return r.sourceOfPath(call)
 	case name.Value == matchesFunc:
-		return sourceOf(call.Arguments[1]) + " matches " + sourceOf(call.Arguments[2])
+		return r.sourceOf(call.Arguments[1]) + " matches " + r.sourceOf(call.Arguments[2])
+	case name.Value == nowFunc:
+		return "now()"
 	case strings.HasPrefix(name.Value, "$"): // a guard
-		return sourceOf(call.Arguments[1])
+		return r.sourceOf(call.Arguments[1])
 	}
 	given := 0
 	if f := functionNamed(name.Value); f != nil {
 		given = f.given()
 	}
-	return name.Value + "(" + sourcesOf(call.Arguments[given:]) + ")"
+	return name.Value + "(" + r.sourcesOf(call.Arguments[given:]) + ")"
 }
 
-func sourceOfPath(call *ast.CallNode) string {
+func (r *rewriter) sourceOfPath(call *ast.CallNode) string {
 	var s string
 	if base, ok := call.Arguments[0].(*ast.IdentifierNode); !ok || base.Value != "payload" {
-		s = sourceOf(call.Arguments[0])
+		s = r.sourceOf(call.Arguments[0])
 	}
 	for _, key := range call.Arguments[1:] {
 		if name, ok := key.(*ast.StringNode); ok && s == "" {
@@ -175,7 +207,7 @@ func sourceOfPath(call *ast.CallNode) string {
 		} else if ok {
 			s += "." + name.Value
 		} else {
-			s += "[" + sourceOf(key) + "]"
+			s += "[" + r.sourceOf(key) + "]"
 		}
 	}
 	return s

@@ -69,6 +69,14 @@ func inNetworks(m *meter, address netip.Addr, networks []any) (bool, error) {
 			}
 			continue
 		}
+		if list, ok := argument.([]string); ok { // what split gives
+			for _, one := range list {
+				if found, err := inNetworks(m, address, []any{one}); found || err != nil {
+					return found, err
+				}
+			}
+			continue
+		}
 		n, ok := argument.(*network)
 		if !ok {
 			source, ok := argument.(string)

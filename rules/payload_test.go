@@ -194,6 +194,7 @@ var xmlCases = []struct {
 	{name: "repeated", body: `<a><b>1</b><b>2</b><b c="3"/></a>`, want: map[string]any{"a": map[string]any{"b": []any{"1", "2", map[string]any{"@c": "3"}}}}},
 	{name: "attributes and text", body: `<a id="1">x<b/>y</a>`, want: map[string]any{"a": map[string]any{"@id": "1", "#text": "xy", "b": ""}}},
 	{name: "namespaces", body: `<n:a xmlns:n="urn:x" xmlns="urn:y"><n:b n:c="1">2</n:b></n:a>`, want: map[string]any{"a": map[string]any{"b": map[string]any{"@c": "1", "#text": "2"}}}},
+	{name: "a name in two namespaces", body: `<a x:type="1" type="2" y:type="3" xmlns:x="urn:x" xmlns:y="urn:y"/>`, want: map[string]any{"a": map[string]any{"@type": "2"}}},
 	{name: "known entities and CDATA", body: "\ufeff<a>&lt;&#65;<![CDATA[<b>]]></a>", want: map[string]any{"a": "<A<b>"}},
 	{name: "comments", body: `<!-- x --><a><!-- y -->1</a><!-- z -->`, want: map[string]any{"a": "1"}},
 

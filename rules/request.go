@@ -27,7 +27,8 @@ type Request struct {
 	ID       string              // likewise
 	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
 
-	settled bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it
+	unpacked bool // the body is not as it was sent, and the proof was about that
+	settled  bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it
 
 	// ReceivedAt is what now() is in an expression; the clock's time if it is zero.
 	ReceivedAt time.Time

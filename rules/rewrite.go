@@ -13,6 +13,7 @@ import (
 type scanner struct {
 	callees map[*ast.IdentifierNode]bool // names that are called: functions
 	locals  map[string]bool              // names that a let introduces
+	written map[ast.Node]string          // what is rewritten and cannot be spelt as it was
 }
 
 func (s *scanner) Visit(node *ast.Node) {
@@ -23,6 +24,10 @@ func (s *scanner) Visit(node *ast.Node) {
 		}
 	case *ast.VariableDeclaratorNode:
 		s.locals[n.Name] = true
+	}
+	switch (*node).(type) {
+	case *ast.ConditionalNode, *ast.UnaryNode, *ast.ArrayNode, *ast.MapNode, *ast.SliceNode, *ast.VariableDeclaratorNode:
+		s.written[*node] = "(" + (*node).String() + ")"
 	}
 }
 
@@ -76,6 +81,8 @@ func (r *rewriter) visit(node *ast.Node) {
 		r.binary(node, n)
 	case *ast.PredicateNode:
 		r.predicate(n)
+	case *ast.ConditionalNode:
+		r.requireBool(&n.Cond, "?")
 	case *ast.PairNode:
 		r.charge(&n.Key, flat)
 	case *ast.UnaryNode:
@@ -154,7 +161,7 @@ func (r *rewriter) requireBool(node *ast.Node, operator string) {
 // guard puts a function around an operand that lets through only what its user
 // takes, an operator or a function.
 func (r *rewriter) guard(node *ast.Node, function, user string, more ...ast.Node) {
-	arguments := []ast.Node{*node, &ast.StringNode{Value: user}, &ast.StringNode{Value: sourceOf(*node)}}
+	arguments := []ast.Node{*node, &ast.StringNode{Value: user}, &ast.StringNode{Value: r.sourceOf(*node)}}
 	r.wrap(node, function, append(arguments, more...)...)
 }
 

@@ -35,6 +35,9 @@ func (t *tracer) valuesIn(node ast.Node) []*Trace {
 	if n, ok := node.(*ast.BinaryNode); ok && slices.Contains([]string{"&&", "and", "||", "or", "??"}, n.Operator) {
 		return t.firsts(n)
 	}
+	if n, ok := node.(*ast.ConditionalNode); ok {
+		return t.branches(n)
+	}
 	return t.values(children(node)...)
 }
 

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -70,7 +71,10 @@ func (h *Hook) Try(r *Request, now time.Time, complete bool) *Trial {
 	}
 	if err == nil {
 		t.Actions = actions
-		t.Decisions, err = h.explain(r, decisions)
+		t.Decisions = decisions
+		if explained, err := h.explain(r, decisions); err == nil { // else the decisions stand without
+			t.Decisions = explained
+		}
 	}
 	switch {
 	case t.Refusal != nil:
@@ -97,6 +101,8 @@ func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 		t.Proof = "not checked: " + strings.ReplaceAll(h.unread.Error(), "\n", "; ")
 	case !complete && !h.verifier.Carries(vr):
 		t.Proof = NoProof
+	case r.unpacked:
+		t.Proof = "not checked: it was believed when it arrived; its body is kept unpacked"
 	case h.isMasked(r):
 		t.Proof = "not checked: what proved the sender was masked before it was stored"
 	default:
@@ -124,7 +130,7 @@ func (h *Hook) isMasked(r *Request) bool {
 	}
 	for part := range strings.SplitSeq(r.RawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		if value == mask && slices.Contains(query, name) {
+		if plain, err := url.QueryUnescape(name); value == mask && (err != nil || slices.Contains(query, plain)) {
 			return true
 		}
 	}

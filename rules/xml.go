@@ -83,15 +83,19 @@ func (r *xmlReader) element(start xml.StartElement, depth int) (any, error) {
 		return nil, tooManyValues()
 	}
 	object := map[string]any{}
+	names := map[xml.Name]bool{}
 	for _, a := range start.Attr {
 		if isNamespace(a.Name) {
 			continue
 		}
-		name := attributeMark + a.Name.Local
-		if _, twice := object[name]; twice {
+		if names[a.Name] {
 			return nil, &MalformedError{fmt.Sprintf("not XML: the attribute %s stands in <%s> twice", a.Name.Local, start.Name.Local)}
 		}
-		object[name] = a.Value
+		names[a.Name] = true
+		name := attributeMark + a.Name.Local
+		if _, taken := object[name]; !taken || a.Name.Space == "" { // type rather than xsi:type
+			object[name] = a.Value
+		}
 	}
 	var text strings.Builder
 	for {

@@ -33,6 +33,7 @@ func (i *inspector) script() {
 		if !slices.Contains(harmless, words[0]) && !strings.Contains(line, "||") {
 			i.program(words[0], true)
 			i.scriptOf(words)
+			return // it may make what the next line runs
 		}
 		if !isSimple(line) {
 			return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func (r *reloader) reload() (string, error) {
 	tell(r.log, systemd.Reloading())
 	defer func() { tell(r.log, systemd.Ready()) }()
 
-	config, err := r.options.load()
+	config, err := r.load()
 	r.asked = nil
 	if err != nil {
 		if config != nil {
@@ -66,6 +67,18 @@ func (r *reloader) reload() (string, error) {
 		said += fmt.Sprintf("; %s changed, which counts only after a restart", strings.Join(waiting, ", "))
 	}
 	return said, nil
+}
+
+// load reads the configuration. Whatever a file does to us, the server that runs
+// goes on.
+func (r *reloader) load() (config *rules.Config, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.log.Error("reading the configuration panicked; please report this with the file", "panic", cause, "stack", string(debug.Stack()))
+			err = fmt.Errorf("the configuration cannot be read: %v", cause)
+		}
+	}()
+	return r.options.load()
 }
 
 // needRestart lists the settings that were read when the doors were opened.
