@@ -19,6 +19,8 @@ type decoder struct {
 	asked    map[Reference]bool // also those that could not be read
 	literals []verify.Secret    // secrets as verify has them, written out or put together
 
+	receiving []receiving // files that keep what a provider brings
+
 	lenient bool                // a reference that cannot be read is no problem
 	missing map[Reference]error // those, if lenient
 	unread  []error             // the same in the order in which they were needed

@@ -38,6 +38,12 @@ func (h *Hook) Handshake(r *Request, now time.Time) (*Answer, error) {
 	return h.verifier.Handshake(h.evidence(r, now))
 }
 
+// Brings tells of a request that it has the form of one that brings the hook's
+// secret, be it waited for or not. What is kept of it must be without its body.
+func (h *Hook) Brings(r *Request) bool {
+	return h.verifier != nil && h.verifier.Brings(h.evidence(r, r.ReceivedAt))
+}
+
 // A Receipt is what the provider insists on being told of each event, in place
 // of what senders are told otherwise.
 type Receipt struct {

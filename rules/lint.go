@@ -56,6 +56,7 @@ func (l *linter) read(top *topLevel) {
 		}
 	})
 	each("keep", l.kept)
+	l.received(top.d.receiving)
 }
 
 // warn notes a warning about a node.

@@ -18,6 +18,8 @@ type proof struct {
 	secrets []verify.Secret
 	params  map[string]string
 
+	received bool // the secret is that of a file that a provider's own request fills
+
 	name    string // as verify has it
 	node    node
 	members []*proof // of any and all; the rest is empty then
@@ -110,6 +112,7 @@ func readProof(key, n node) *proof {
 	p.preset, p.scheme = key.Value, scheme
 	if n.Kind == yaml.MappingNode {
 		n.mapping(p.settings()...)
+		p.checkReceived(n)
 	} else {
 		p.readSecrets(n)
 	}
@@ -146,6 +149,9 @@ func (p *proof) settings() []setting {
 	if p.scheme.PublishesKeys() {
 		unset = "what the provider publishes"
 	}
+	if param, does := p.scheme.Receives(); does {
+		unset = "what `" + param + "` keeps"
+	}
 	settings := []setting{{name, p.secret(), "the " + strings.ReplaceAll(name, "_", " ") + ", or a list of them while it changes", unset}}
 	for _, name := range slices.Sorted(maps.Keys(p.scheme.Params)) {
 		settings = append(settings, p.param(name, p.scheme.Params[name]))
@@ -157,6 +163,9 @@ func (p *proof) param(name string, param verify.Param) setting {
 	unset := mustBe
 	if param.Optional {
 		unset = ""
+	}
+	if param.Receives {
+		return setting{name, form{func(n node) { p.receive(name, n) }, aText("file")}, param.About, unset}
 	}
 	if param.Secret {
 		return setting{name, form{func(n node) { p.params[name] = n.secret().Reveal() }, aText("secret")}, param.About, unset}

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,6 +23,10 @@ func (in *Intake) shake(w http.ResponseWriter, hook *rules.Hook, req *rules.Requ
 	if a == nil {
 		return false
 	}
+	if err := in.receive(hook, req, a); err != nil {
+		in.reject(w, hook, req, received, err)
+		return true
+	}
 	d := delivery(hook, req, received)
 	d.Verdict, d.Reason = rules.Ignored, "handshake answered: "+a.Handshake
 	in.store.Record(d)
@@ -29,6 +36,30 @@ func (in *Intake) shake(w http.ResponseWriter, hook *rules.Hook, req *rules.Requ
 	}
 	answerPlain(w, a.Status, string(a.Body))
 	return true
+}
+
+// errUnkept is why a secret that a provider brought is not taken.
+type errUnkept struct{ error }
+
+// receive keeps the secret that a handshake brings, if it does. Only then may it
+// be answered: a provider that has its answer does not send the secret again.
+func (in *Intake) receive(hook *rules.Hook, req *rules.Request, a *rules.Answer) error {
+	if a.Secret == "" {
+		return nil
+	}
+	if in.Receive == nil {
+		return errUnkept{errors.New("nothing here keeps the secret")}
+	}
+	err := in.Receive(a.Keep, a.Secret)
+	if errors.Is(err, fs.ErrExist) {
+		return unproven{fmt.Errorf("the hook has its secret, in %s", a.Keep)}
+	}
+	if err != nil {
+		return errUnkept{fmt.Errorf("the secret cannot be kept: %w", err)}
+	}
+	in.log.Warn("the hook's secret has arrived; if it was not you who asked the provider for it, remove the file and reload",
+		"hook", hook.Path, "handshake", a.Handshake, "remote_ip", req.RemoteIP.String(), "file", a.Keep)
+	return nil
 }
 
 // receipt tells a genuine sender what its provider insists on, if it does.

@@ -56,6 +56,10 @@ type Queue interface {
 type Intake struct {
 	Keys rules.Keys // fetches what providers publish; set before it serves
 
+	// Receive keeps a secret that a provider has brought, and puts it in force; set
+	// before it serves. An error that is fs.ErrExist says that one is there.
+	Receive func(file string, secret rules.Secret) error
+
 	store    IntakeStore
 	queue    Queue
 	log      *slog.Logger
@@ -235,6 +239,9 @@ func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.D
 	}
 	if req.RemoteIP.IsValid() {
 		d.RemoteIP = req.RemoteIP.String()
+	}
+	if hook.Brings(req) {
+		d.Body = nil
 	}
 	return d
 }

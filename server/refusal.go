@@ -52,6 +52,9 @@ func rejection(cause error) (status int, msg string) {
 		}
 		return http.StatusUnauthorized, "unauthorized"
 	}
+	if _, unkept := errors.AsType[errUnkept](cause); unkept {
+		return http.StatusServiceUnavailable, "cannot be kept now"
+	}
 	if errors.Is(cause, errNotAllowed) {
 		return http.StatusForbidden, "forbidden"
 	}

@@ -133,6 +133,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		st.Keep(c.Keep)
 		warnOfUnmet(c, groups, log)
 	}
+	intake.Receive = reloader.receive
 	reloader.use(config)
 	advise(log, o.file)
 

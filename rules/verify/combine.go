@@ -29,6 +29,7 @@ func combine(members []Member, all bool) *Verifier {
 		v.event = append(v.event, m.event...)
 		v.needsURL = v.needsURL || m.needsURL
 		v.handshakes = append(v.handshakes, m.handshakes...)
+		v.bringing = append(v.bringing, m.bringing...)
 	}
 	return v
 }
@@ -136,7 +137,8 @@ func (p *combined) gather(of func(proof) sources) (all sources) {
 
 // handshake answers for the first member whose handshake it is. Of any, the member
 // has to believe it itself where it is signed; one that does not leaves it to the
-// others, for whom it may be an event. Of all, all have to.
+// others, for whom it may be an event. Of all, all have to, and where it brings the
+// secret of one, all others.
 func (p *combined) handshake(r *Request, prove func(*Request) error) (*Answer, error) {
 	var refused error
 	for _, m := range p.members {
@@ -150,6 +152,11 @@ func (p *combined) handshake(r *Request, prove func(*Request) error) (*Answer, e
 			}
 		}
 		a, err := m.handshake(r, provenBy)
+		if a != nil && a.Secret != "" && p.all {
+			if err := p.othersProve(m, r); err != nil {
+				return nil, err
+			}
+		}
 		if a != nil || err != nil && p.all {
 			return a, err
 		}
@@ -161,4 +168,17 @@ func (p *combined) handshake(r *Request, prove func(*Request) error) (*Answer, e
 		return nil, nil
 	}
 	return nil, refused
+}
+
+// othersProve asks all members but one.
+func (p *combined) othersProve(one Member, r *Request) error {
+	for _, m := range p.members {
+		if m.Verifier == one.Verifier {
+			continue
+		}
+		if err := m.Verify(r); err != nil {
+			return reject("%s: %v", m.Name, err)
+		}
+	}
+	return nil
 }

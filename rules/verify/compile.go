@@ -50,6 +50,8 @@ type compiler struct {
 	timestampFrom sources
 	idFrom        sources
 	needsURL      bool
+
+	bringing []handshake
 }
 
 // Compile makes the verifier of a scheme. Several secrets are all accepted,
@@ -69,6 +71,7 @@ func (s Scheme) Compile(secrets []Secret, params map[string]string) (*Verifier, 
 	v.proof = compile(c)
 	v.needsURL = c.needsURL
 	v.handshakes = c.handshakes()
+	v.bringing = c.bringing
 	v.signsAny = slices.ContainsFunc(v.handshakes, func(h handshake) bool { return h.signs() })
 	if err := errors.Join(c.problems...); err != nil {
 		return nil, err

@@ -127,6 +127,9 @@ func (s Scheme) NeedsURL() bool {
 func (s Scheme) Example(name string) string {
 	env := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	secret := fmt.Sprintf(`"${env:%s_%s}"`, env, strings.ToUpper(s.SecretName()))
+	if param, does := s.Receives(); does {
+		return fmt.Sprintf("{%s: {%s: %s-secret}}", name, param, name)
+	}
 	if len(s.Params) == 0 && !s.PublishesKeys() {
 		return fmt.Sprintf("{%s: %s}", name, secret)
 	}

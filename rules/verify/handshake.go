@@ -21,6 +21,7 @@ type Handshake struct {
 	Token  *HandshakeToken   `json:"token,omitempty"`  // what the sender must know
 	Signed bool              `json:"signed,omitempty"` // it is signed as events are
 	Armed  string            `json:"armed,omitempty"`  // the hook's param that must be true, or the request is an event like others
+	Brings *HandshakeSecret  `json:"brings,omitempty"` // the secret that it brings
 	Visit  *HandshakeVisit   `json:"visit,omitempty"`  // what is called before it is answered
 	Answer HandshakeAnswer   `json:"answer"`
 	Source string            `json:"source"` // where the provider says so
@@ -41,6 +42,16 @@ type HandshakeVisit struct {
 	Query map[string]string `json:"query"` // what must stand in the URL's query
 }
 
+// A HandshakeSecret is the hook's own secret, which the provider makes up and
+// sends with its first request. Nothing proves that request, so it counts only
+// while the operator waits for it.
+type HandshakeSecret struct {
+	From   Sources `json:"from"`
+	Prefix string  `json:"prefix,omitempty"` // with which it begins
+	Alone  bool    `json:"alone,omitempty"`  // the JSON body holds nothing else
+	Param  string  `json:"param"`            // the hook's, which says where the secret is to be kept; without it nobody waits
+}
+
 // A HandshakeAnswer is what is answered. In the texts, ${json:a.b} stands for
 // what the request has there, and ${hmac-sha256-hex json:a.b} for its HMAC with
 // the hook's secret. A header that would be empty is left out.
@@ -57,6 +68,9 @@ type Answer struct {
 	Status    int
 	Header    http.Header
 	Body      []byte
+
+	Secret Secret // that the provider has brought, "" for none; the answer counts only when it is kept
+	Keep   string // where, as the hook's param says
 }
 
 //go:embed handshakes.json
@@ -88,6 +102,8 @@ type handshake struct {
 	public  string // Braintree's public key
 	answers map[string]sources
 	visit   sources
+	brings  sources // the secret
+	keep    string  // where; "" if nobody waits for it
 }
 
 // A condition is what must stand at a place.
@@ -115,7 +131,14 @@ func (c *compiler) handshakes() (list []handshake) {
 				c.failf(h.Armed, "write true or false")
 			}
 		}
-		list = append(list, c.handshake(name, h))
+		compiled := c.handshake(name, h)
+		if h.Brings != nil {
+			c.bringing = append(c.bringing, compiled)
+			if compiled.keep == "" {
+				continue
+			}
+		}
+		list = append(list, compiled)
 	}
 	return list
 }
@@ -132,6 +155,9 @@ func (c *compiler) handshake(name string, h Handshake) handshake {
 	}
 	if h.Visit != nil {
 		compiled.visit = c.sources("handshake", h.Visit.From)
+	}
+	if h.Brings != nil {
+		compiled.brings, compiled.keep = c.sources("handshake", h.Brings.From), c.params[h.Brings.Param]
 	}
 	if len(c.secrets) > 0 {
 		compiled.secret = hide(c.secrets[0].Reveal())
@@ -214,6 +240,9 @@ func (h *handshake) is(r *Request) bool {
 		if got := c.at.peek(r); got == "" || c.want != "" && got != c.want {
 			return false
 		}
+	}
+	if h.Brings != nil && h.Brings.Alone && len(r.jsonRoot().object) != 1 {
+		return false
 	}
 	return h.absent.peek(r) == ""
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // repeatable is what may be repeated to whoever sends it: a token, and nothing
@@ -17,6 +19,16 @@ var repeatable = regexp.MustCompile(`^[A-Za-z0-9 ._~:/+=@,;-]{1,512}$`)
 // signable is what a handshake may sign with the hook's secret: no more than a
 // token that a provider makes up, so that no event can be among it.
 var signable = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,512}$`)
+
+// keepable is what is taken for a secret that a provider brings: long enough to
+// be one, and one line of a file.
+var keepable = regexp.MustCompile(`^[!-~]{16,512}$`)
+
+// Brings reports whether a request has the form of one that brings the hook's
+// secret, be it waited for or not. Its body must not be kept or shown.
+func (v *Verifier) Brings(r *Request) bool {
+	return slices.ContainsFunc(v.bringing, func(h handshake) bool { return h.is(r) })
+}
 
 // call visits the URL that the provider wants to see visited, and no other: of
 // its own hosts, for this purpose.
@@ -45,6 +57,13 @@ func (h *handshake) call(r *Request) error {
 
 func (h *handshake) answer(r *Request) (*Answer, error) {
 	a := &Answer{Handshake: h.name, Status: h.Answer.Status, Header: http.Header{}}
+	if h.Brings != nil {
+		secret := h.brings.peek(r)
+		if !keepable.MatchString(secret) || !strings.HasPrefix(secret, h.Brings.Prefix) {
+			return nil, reject("%s is no secret of the provider's", h.brings)
+		}
+		a.Secret, a.Keep = Secret(secret), h.keep
+	}
 	for name, text := range h.Answer.Headers {
 		value, err := h.fill(r, text)
 		if err != nil {

@@ -40,7 +40,7 @@ func testParams() map[string]string {
 	return map[string]string{
 		"user": "ada", "account": "7", "webhook_id": "WH-1", "topic": testTopic, "client_id": "client",
 		"audience": "https://hooks.example.com", "email": "push@example.iam.gserviceaccount.com", "public_key": "public",
-		"verify_token": "meatyhamhock",
+		"verify_token": "meatyhamhock", "receive": "/etc/secret",
 	}
 }
 

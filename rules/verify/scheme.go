@@ -46,11 +46,23 @@ type Param struct {
 	About    string `json:"about"`              // what it is and where it is found
 	Optional bool   `json:"optional,omitempty"` // without it, what needs it is not done
 	Secret   bool   `json:"secret,omitempty"`   // it must not be shown
+	Receives bool   `json:"receives,omitempty"` // it is the file that keeps the secret in place of the setting, and waits for one that is not there
 }
 
 // PublishesKeys reports whether the provider publishes the key that verifies, so
 // that a hook needs no secret. One that is given is used instead.
 func (s Scheme) PublishesKeys() bool { return s.Keys != nil }
+
+// Receives reports whether the provider brings the secret itself, and which param
+// says where it is kept.
+func (s Scheme) Receives() (param string, does bool) {
+	for name, p := range s.Params {
+		if p.Receives {
+			return name, true
+		}
+	}
+	return "", false
+}
 
 // SecretName is what the key of a scheme is called in settings: a password, a
 // public key, or a secret.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,10 @@ func hide[T any](v T) func() T { return func() T { return v } }
 // a scheme is known. Any spelling of a secret key can be read of it; of a public
 // one it is none, and then nothing can be signed and nothing is believed.
 const StandIn = Secret("00000000000000000000000000000000")
+
+// Unknown takes the place of a secret that is yet to come: nobody can have it, so
+// nothing is believed.
+func Unknown() Secret { return Secret(rand.Text()) }
 
 // String returns "<secret>".
 func (Secret) String() string { return masked }

@@ -15,7 +15,8 @@ type Verifier struct {
 	apart      sources
 	needsURL   bool
 	handshakes []handshake
-	signsAny   bool // a handshake signs what anybody asks it to
+	bringing   []handshake // those that bring the secret, be it waited for or not
+	signsAny   bool        // a handshake signs what anybody asks it to
 }
 
 // A proof is one kind of scheme at work.
@@ -103,7 +104,7 @@ func (v *Verifier) Carries(r *Request) bool {
 // Strip takes what proves the sender out of r. Of a scheme whose proof is a
 // client certificate nothing is there to be taken.
 func (v *Verifier) Strip(r *Request) error {
-	for _, s := range slices.Concat(v.proof.places(), v.proof.secrets()) {
+	for _, s := range slices.Concat(v.proof.places(), v.proof.secrets(), v.brought()) {
 		if err := s.strip(r); err != nil {
 			return err
 		}
@@ -126,19 +127,29 @@ func (v *Verifier) SetEvent(r *Request, event string) error {
 // Sensitive returns the names of headers and query parameters whose values are
 // secrets. They must be masked before a request is stored or logged. A
 // signature is not one of them: it proves one message and opens nothing else.
+// Of a body see Brings.
 func (v *Verifier) Sensitive() (headers, query []string) {
 	places := slices.Clone(v.proof.secrets())
 	for _, h := range v.handshakes {
 		places = append(places, h.token...)
 	}
-	for _, s := range places {
-		if s.kind == inHeader {
+	for _, s := range append(places, v.brought()...) {
+		switch s.kind {
+		case inHeader:
 			headers = append(headers, s.name)
-		} else {
+		case inQuery:
 			query = append(query, s.name)
 		}
 	}
 	return headers, query
+}
+
+// brought are the places where a handshake brings the secret.
+func (v *Verifier) brought() (places sources) {
+	for _, h := range v.bringing {
+		places = append(places, h.brings...)
+	}
+	return places
 }
 
 // NeedsURL reports whether the scheme signs the hook's public URL, which then
