@@ -24,6 +24,10 @@ type jsonReader struct {
 	held    int // values that are kept
 }
 
+// maxPooled is the size of a body, in bytes, whose reader is used again. One that
+// has read a large body keeps the memory that all of its names took.
+const maxPooled = 1 << 20
+
 var jsonReaders = sync.Pool{New: func() any {
 	return &jsonReader{decoder: jsontext.NewDecoder(new(bytes.Buffer))}
 }}
@@ -34,7 +38,9 @@ var jsonReaders = sync.Pool{New: func() any {
 // kept; the rest is checked all the same.
 func readJSON(body []byte, need *fields) (any, error) {
 	r := jsonReaders.Get().(*jsonReader)
-	defer jsonReaders.Put(r)
+	if len(body) <= maxPooled {
+		defer jsonReaders.Put(r)
+	}
 	// The decoder reads a bytes.Buffer in place, without copying the body.
 	r.buf = *bytes.NewBuffer(trimMark(body))
 	r.decoder.Reset(&r.buf)

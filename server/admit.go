@@ -19,7 +19,7 @@ func (e *refusedError) Error() string { return "the event was refused: " + e.msg
 // says who did so by hand, nil for nobody. The error is a *refusedError, or why the
 // body cannot be read.
 func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery, cause func() int64, by *runner.AuditEntry) (reply, error) {
-	decisions, actions, err := hook.Evaluate(req)
+	decisions, actions, err := in.parsing.evaluate(hook, req)
 	if err != nil {
 		return reply{}, err
 	}

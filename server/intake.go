@@ -65,6 +65,7 @@ type Intake struct {
 	log      *slog.Logger
 	warnings throttle
 	bodies   budget
+	parsing  parsing
 	hooks    atomic.Pointer[hooks]
 	stopping context.Context // done from Stop on
 	stop     context.CancelFunc
@@ -81,7 +82,7 @@ type hooks struct {
 
 // NewIntake makes a door that answers 404 to everything until Use is called.
 func NewIntake(store IntakeStore, queue Queue, log *slog.Logger) *Intake {
-	in := &Intake{store: store, queue: queue, log: log, waiting: make(chan struct{}, maxWaiting)}
+	in := &Intake{store: store, queue: queue, log: log, parsing: newParsing(), waiting: make(chan struct{}, maxWaiting)}
 	in.stopping, in.stop = context.WithCancel(context.Background())
 	in.hooks.Store(&hooks{router: httprouter.New()})
 	return in
