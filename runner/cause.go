@@ -17,14 +17,14 @@ func (r *Runner) Running(run int64) bool {
 }
 
 // Holder returns the running run that has a process at the other end of a
-// connection, 0 if none has or that cannot be found out.
-func (r *Runner) Holder(c Conn) int64 {
+// connection, 0 if none has or that cannot be found out. It is not looked for
+// while nothing runs.
+func (r *Runner) Holder(c Conn) (run int64, looked bool) {
 	if running, _ := r.Load(); running == 0 {
-		return 0
+		return 0, false
 	}
-	run := r.holder(c)
-	if !r.Running(run) {
-		return 0
+	if run = r.holder(c); !r.Running(run) {
+		run = 0
 	}
-	return run
+	return run, true
 }

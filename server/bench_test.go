@@ -20,8 +20,8 @@ type quickStore struct {
 	Control
 }
 
-func (quickStore) Holder(runner.Conn) int64 { return 0 }
-func (quickStore) Record(d *rules.Delivery) { d.ID = 1 }
+func (quickStore) Holder(runner.Conn) (int64, bool) { return 0, false }
+func (quickStore) Record(d *rules.Delivery)         { d.ID = 1 }
 func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Run) (runner.Displaced, error) {
 	d.ID = 1
 	for i, r := range runs {

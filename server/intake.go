@@ -46,8 +46,9 @@ type Queue interface {
 	Full(hook string) bool
 	// Running tells whether a run is running.
 	Running(run int64) bool
-	// Holder returns the run that has the other end of a connection, 0 if none.
-	Holder(conn runner.Conn) int64
+	// Holder returns the run that has the other end of a connection, 0 if none, and
+	// whether it was looked for.
+	Holder(conn runner.Conn) (run int64, looked bool)
 	Control
 }
 

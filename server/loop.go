@@ -31,7 +31,17 @@ func (in *Intake) sender(r *http.Request) int64 {
 	if !ok {
 		return 0
 	}
-	return in.queue.Holder(conn)
+	known, ok := r.Context().Value(holdingKey{}).(*holding)
+	if !ok {
+		run, _ := in.queue.Holder(conn)
+		return run
+	}
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if !known.asked {
+		known.run, known.asked = in.queue.Holder(conn)
+	}
+	return known.run
 }
 
 // connOf is the connection of a request, if its other end is on this machine.

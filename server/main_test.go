@@ -110,7 +110,7 @@ func (f *fakeIntake) Full(string) bool { return f.full }
 
 func (f *fakeIntake) Running(int64) bool { return false }
 
-func (f *fakeIntake) Holder(runner.Conn) int64 { return 0 }
+func (f *fakeIntake) Holder(runner.Conn) (int64, bool) { return 0, false }
 
 func (f *fakeIntake) Enqueue(runs ...*runner.Run) {
 	f.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A peer is the process at the other end of a Unix socket, as the kernel says.
@@ -18,8 +19,19 @@ type peer struct {
 
 type peerKey struct{}
 
+// A holding is the run that has the other end of a connection, once that was
+// asked: it does not change, and is not quickly told.
+type holding struct {
+	mu    sync.Mutex
+	asked bool
+	run   int64 // 0 for none
+}
+
+type holdingKey struct{}
+
 // withPeer remembers who has the other end of a connection.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
+	ctx = context.WithValue(ctx, holdingKey{}, &holding{})
 	unixConn, ok := c.(*net.UnixConn)
 	if !ok {
 		return ctx
