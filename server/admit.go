@@ -58,7 +58,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	in.queue.Enqueue(unended(runs)...)
 	if len(runs) > 0 {
 		in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
-		in.tellLoops(runs)
+		in.tellHeld(runs)
 	}
 	return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)}, nil
 }

@@ -78,10 +78,13 @@ func (in *Intake) guard(runs []*runner.Run, cause int64) {
 	}
 }
 
-// tellLoops says what guard has stopped, once that is on disk.
-func (in *Intake) tellLoops(runs []*runner.Run) {
+// tellHeld says which runs wait for a person, once that is on disk.
+func (in *Intake) tellHeld(runs []*runner.Run) {
 	for _, run := range runs {
-		if run.Hold == runner.HoldLoop {
+		switch run.Hold {
+		case runner.HoldApproval:
+			in.log.Info("a run waits for somebody to approve or reject it: hooktender runs approve", "run", run.ID, "hook", run.Hook, "rule", run.Rule)
+		case runner.HoldLoop:
 			in.log.Error("a loop is stopped: each of these runs sent the event of the next; this one waits for somebody to approve or reject it (loop_limit)",
 				"run", run.ID, "hook", run.Hook, "rule", run.Rule, "chain", run.Chain, "caused_by", run.CausedBy)
 		}
