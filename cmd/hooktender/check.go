@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -133,6 +134,11 @@ func check(cmd *cobra.Command, path string, o checkOptions) error {
 // taken. Its errors are those of this machine, which keep nothing else from
 // working.
 func advise(log *slog.Logger, path string) {
+	defer func() {
+		if cause := recover(); cause != nil { // advice must not end a server
+			log.Error("looking at the configuration for what would fail panicked; please report this with the file", "panic", cause, "stack", string(debug.Stack()))
+		}
+	}()
 	report, err := inspect(path, false)
 	if err != nil {
 		log.Warn("the configuration could not be looked at for what would fail", "error", err)

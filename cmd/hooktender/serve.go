@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -135,7 +136,6 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	intake.Receive = reloader.receive
 	reloader.use(config)
-	advise(log, o.file)
 
 	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload})
 	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
@@ -156,6 +156,9 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	log.Info("serving", "listen", doors[0].Address(), "console", consoleAddress(doors), "state", config.State, "hooks", len(config.Set.Hooks()))
 	tell(log, systemd.Ready())
+	var advising sync.WaitGroup
+	advising.Go(func() { advise(log, o.file) }) // nobody has to wait for that
+	defer advising.Wait()
 	stopping := make(chan struct{})
 	ready(&application{doors: doors, socket: socketPath(config.State), stop: end, stopping: stopping})
 
