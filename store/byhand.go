@@ -76,7 +76,8 @@ func (s *Store) Note(ctx context.Context, by *runner.AuditEntry) error {
 // UsePaused tells which hooks are paused, by hand or in the configuration: their
 // queued runs keep none of another hook from being accepted.
 func (s *Store) UsePaused(hooks map[string]bool) {
-	list, err := json.Marshal(slices.Sorted(maps.Keys(hooks)))
+	names := slices.AppendSeq([]string{}, maps.Keys(hooks)) // none is [], since nothing is NOT IN a null
+	list, err := json.Marshal(names)
 	if err != nil {
 		panic(err) // texts can always be written
 	}

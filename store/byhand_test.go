@@ -262,6 +262,10 @@ func TestPausedIsNotBusy(t *testing.T) {
 	if first, other, next := of("/a"), of("/b"), of("/b"); first.State != runner.Queued || other.State != runner.Queued || next.State != runner.Skipped {
 		t.Errorf("%s, %s, %s", first.State, other.State, next.State)
 	}
+	s.UsePaused(nil) // the hook was resumed
+	if other := of("/c"); other.State != runner.Skipped {
+		t.Errorf("with no hook paused: %s", other.State)
+	}
 }
 
 // What a person ran again is no reason to throttle what comes.
