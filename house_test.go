@@ -25,9 +25,13 @@ var rooms = map[string]struct {
 	"runner":         {[]string{"rules"}, "running takes what is decided, and declares the store it needs"},
 	"store":          {[]string{"rules", "runner"}, "the store fulfils what others declare, and calls nobody"},
 	"server":         {[]string{"rules", "runner"}, "the doors ask through interfaces of their own"},
+	"runner/notify":  {[]string{"rules", "runner", "outbound"}, "telling people is one way of performing a run"},
+	"runner/call":    {[]string{"rules", "runner", "outbound"}, "calling others is one way of performing a run"},
+	"outbound":       {nil, "how others are reached is one matter for all who do"},
+	"watch":          {[]string{"rules", "outbound"}, "what nobody sends becomes an event like all others, and others take it from there"},
 	"systemd":        {nil, "speaking to systemd needs nothing of ours"},
 	"examples":       {nil, "examples are data"},
-	"cmd/hooktender": {[]string{"rules", "rules/verify", "runner", "store", "server", "systemd", "examples"}, ""},
+	"cmd/hooktender": {[]string{"rules", "rules/verify", "runner", "runner/notify", "runner/call", "outbound", "watch", "store", "server", "systemd", "examples"}, ""},
 }
 
 // onlyIn says in which room a package is known.

@@ -28,6 +28,13 @@ type Command struct {
 	Approve     bool        `json:"approve,omitempty"`    // a person has to say yes before it begins
 	LoopLimit   int         `json:"loop_limit,omitempty"` // how many runs may lead to it, each causing the next; 0: any number
 
+	// What it does in the place of a process; at most one is not nil.
+	HTTP         *HTTPCall     `json:"http,omitempty"`
+	Status       *CommitStatus `json:"status,omitempty"`
+	Notification *Notification `json:"notification,omitempty"`
+
+	Tell []Notice `json:"tell,omitempty"` // who is told what becomes of it
+
 	Concurrency *Concurrency `json:"concurrency,omitempty"` // nil: no group
 	Retry       *Retry       `json:"retry,omitempty"`       // nil: never
 	Throttle    *Throttle    `json:"throttle,omitempty"`    // nil: each event counts
