@@ -19,6 +19,8 @@ type decoder struct {
 	asked    map[Reference]bool // also those that could not be read
 	literals []verify.Secret    // secrets as verify has them, written out or put together
 
+	places []string // that can be told something, by their names under notify
+
 	receiving []receiving // files that keep what a provider brings
 
 	lenient bool                // a reference that cannot be read is no problem

@@ -114,7 +114,7 @@ func hooksSchema() *schema {
 }
 
 func rulesSchema() *schema {
-	return listOf(mappingOf((&rule{}).settings(new(bool))...))
+	return listOf(mappingOf((&rule{}).settings()...))
 }
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}

@@ -173,7 +173,7 @@ hooks:
 	for _, r := range hook.rules {
 		got = append(got, fmt.Sprint(r.name, " ", r.script, " ", time.Duration(r.timeout), " ", len(r.env)))
 	}
-	want := []string{"base make 5s 1", "over make 6s 1", "two make 7s 2", "*name true 10m0s 1"}
+	want := []string{"base make 5s 1", "over make 6s 1", "two make 7s 2", "*name true 0s 1"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -24,13 +23,14 @@ type always struct{}
 func (always) holds(environment) (bool, error) { return true, nil }
 func (always) reads() *fields                  { return &fields{} }
 
-// A rule is a condition and the command that follows from it.
+// A rule is a condition and the commands that follow from it.
 type rule struct {
 	name   string
 	when   condition
 	asks   string  // when as the file has it; "" for always
 	script string  // string form of run
 	argv   []value // list form of run
+	acts   bool    // it runs something
 	ruleSettings
 }
 
@@ -39,17 +39,25 @@ func (c *compiler) readRule(name string, n node) *rule {
 	if r.dir == "" {
 		r.dir = n.file.folder()
 	}
-	acts := false
-	n.mapping(r.settings(&acts)...)
+	usual := r.notices
+	r.notices = nil
+	n.mapping(r.settings()...)
 	r.checkPolicies(n)
-	if !acts && n.Kind == yaml.MappingNode {
-		n.problem("does nothing; write run: and what to run")
+	switch {
+	case r.acts:
+		if r.notices == nil {
+			r.notices = usual
+		}
+	case r.notices != nil:
+		r.checkAlone(n, c.defaults.approve)
+	case n.Kind == yaml.MappingNode:
+		n.problem("does nothing; write run: and what to run, or notify: and who is told")
 	}
 	return r
 }
 
-// settings are those of a rule. acts becomes true if it does something.
-func (r *rule) settings(acts *bool) []setting {
+// settings are those of a rule.
+func (r *rule) settings() []setting {
 	own := []setting{
 		{"name", names.do(func(string) {}), "told apart by it in lists and logs", "`rule-1`, `rule-2`, …"},
 		{"when", conditions.do(func(compiled *expression) {
@@ -57,7 +65,7 @@ func (r *rule) settings(acts *bool) []setting {
 				r.when, r.asks = compiled, compiled.source
 			}
 		}), "condition", "always"},
-		{"run", form{func(n node) { *acts = true; r.readRun(n) }, runSchema}, "what to run: a text is a shell script; a list is started directly, without a shell", mustBe},
+		{"run", form{func(n node) { r.acts = true; r.readRun(n) }, runSchema}, "what to run: a text is a shell script; a list is started directly, without a shell", "nothing"},
 	}
 	return append(own, r.ruleSettings.settings()...)
 }
@@ -102,64 +110,4 @@ func (n node) script() string {
 		n.problemBehind(s[:at[0]], "%s is not read in shell text. Set it in env, as in env: {SECRET: %q}, and write \"$SECRET\" here", ref, ref)
 	}
 	return s
-}
-
-// command fills in the values of a rule that fires.
-func (r *rule) command(env environment) (*Command, error) {
-	cmd := &Command{
-		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: r.timeout, Grace: r.grace,
-		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
-		Approve: r.approve, LoopLimit: r.loopLimit,
-	}
-	if r.concurrency != nil {
-		var err error
-		if cmd.Concurrency, err = r.concurrency.of(env, r.name); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.throttle.fill(cmd, env); err != nil {
-		return nil, fmt.Errorf("throttle: %w", err)
-	}
-	if err := r.debounce.fill(cmd, env); err != nil {
-		return nil, fmt.Errorf("debounce: %w", err)
-	}
-	if r.script != "" {
-		cmd.Shell = r.shell
-	}
-	for i, v := range r.argv {
-		text, err := v.text(env)
-		if err != nil {
-			return nil, fmt.Errorf("run, argument %d: %w", i, err)
-		}
-		cmd.Argv = append(cmd.Argv, text)
-	}
-	for _, e := range r.env {
-		text, err := e.value.text(env)
-		if err != nil {
-			return nil, fmt.Errorf("env %s: %w", e.name, err)
-		}
-		cmd.Env = append(cmd.Env, EnvVar{Name: e.name, Value: text})
-	}
-	return cmd, nil
-}
-
-// fields is what the rule reads of the payload.
-func (r *rule) fields() *fields {
-	all := &fields{}
-	all.merge(r.when.reads())
-	for _, v := range r.argv {
-		all.merge(v.fields())
-	}
-	for _, e := range r.env {
-		all.merge(e.value.fields())
-	}
-	if r.concurrency != nil {
-		all.merge(r.concurrency.group.fields())
-	}
-	for _, p := range []*pace{r.throttle, r.debounce} {
-		if p != nil {
-			all.merge(p.by.fields())
-		}
-	}
-	return all
 }

@@ -14,7 +14,7 @@ type ruleSettings struct {
 	env         []envSetting
 	noStdin     bool
 	shell       []string
-	timeout     Duration
+	timeout     Duration // 0: not said
 	grace       Duration
 	outputLimit int64
 	limits      Limits
@@ -25,7 +25,8 @@ type ruleSettings struct {
 	throttle    *pace        // nil: each event counts
 	debounce    *pace        // nil: at once
 	approve     bool
-	loopLimit   int // 0: none
+	loopLimit   int             // 0: none
+	notices     []noticeSetting // who is told what becomes of a run
 }
 
 type envSetting struct {
@@ -36,7 +37,6 @@ type envSetting struct {
 func ruleDefaults() ruleSettings {
 	return ruleSettings{
 		shell:       []string{"/bin/sh", "-c"},
-		timeout:     Duration(10 * time.Minute),
 		grace:       Duration(10 * time.Second),
 		outputLimit: 4 << 20,
 		onInterrupt: Rerun,
@@ -51,7 +51,7 @@ func (r *ruleSettings) settings() []setting {
 		{"env", form{r.readEnv, envSchema}, "variables for the script", "none"},
 		{"stdin", inputs.do(func(s string) { r.noStdin = s == "none" }), "what the script reads from standard input", "`payload`"},
 		{"shell", shells.to(&r.shell), "what takes a script: `bash`, or a list like `[bash, -euo, pipefail, -c]`", "`/bin/sh -c`"},
-		{"timeout", durations.to(&r.timeout), "how long a run may take", "`10m`"},
+		{"timeout", durations.to(&r.timeout), "how long a run may take", "`10m`; of `http`, `30s`"},
 		{"grace", durations.to(&r.grace), "between TERM and KILL", "`10s`"},
 		{"limits", form{func(n node) { n.mapping(r.limitSettings()...) }, func() *schema { return mappingOf(r.limitSettings()...) }}, "what a run may use", ""},
 		{"user", texts.to(&r.user), "the user as which it runs, by name or number, with its groups and home", "the server's own"},
@@ -59,6 +59,7 @@ func (r *ruleSettings) settings() []setting {
 		{"retry", retries.to(&r.retry), "whether a run that did not succeed is tried again", "never"},
 		{"throttle", throttles.to(&r.throttle), "the first event runs, the rest of the time none of the same key does", "each event"},
 		{"debounce", debounces.to(&r.debounce), "of a burst, the last event runs", "at once"},
+		{"notify", notices.to(&r.notices), "who is told what becomes of a run; of a rule that runs nothing, who is told of the event", "nobody"},
 		{"approve", booleans.to(&r.approve), "each run waits until a person says yes or no", "`false`"},
 		{"loop_limit", loopLimits.to(&r.loopLimit), "how many runs may lead to a run, each sending the event of the next, or `off`", "`10`"},
 		{"on_interrupt", interrupts.to(&r.onInterrupt), "what becomes of a run when the server ends meanwhile", "`rerun`"},

@@ -107,7 +107,7 @@ func (h *Hook) url(r *Request) string {
 }
 
 // Evaluate asks the hook's rules about a genuine request. There is one decision
-// for each rule that was asked, and one action for each that fired. The error is
+// for each rule that was asked, and the actions of each that fired. The error is
 // ErrUnsupported or a *MalformedError if the body cannot be read. It sets r.Dedupe.
 func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 	payload, err := h.payload(r, h.need)
@@ -119,29 +119,29 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action
 	for _, rule := range h.rules {
-		command, err := rule.decide(env)
-		decision := Decision{Rule: rule.name, Matched: command != nil}
+		matched, commands, err := rule.decide(env)
+		decision := Decision{Rule: rule.name, Matched: matched}
 		if err != nil {
 			decision.Error = err.Error()
 		}
 		decisions = append(decisions, decision)
-		if command == nil {
-			continue
+		for _, command := range commands {
+			command.Files = h.files(r)
+			actions = append(actions, Action{rule.name, command})
 		}
-		command.Files = h.files(r)
-		actions = append(actions, Action{rule.name, command})
-		if h.firstMatch {
+		if matched && h.firstMatch {
 			break
 		}
 	}
 	return decisions, actions, nil
 }
 
-// Command fills in the values of one rule, whether its condition holds or not:
-// for a person who wants it run. The error wraps fs.ErrNotExist if the hook has
-// no such rule; the others are those of Evaluate, and of values that cannot be
-// had.
-func (h *Hook) Command(name string, r *Request) (*Command, error) {
+// Command fills in the values of one rule, whether its condition holds or not,
+// and returns the one of its commands that takes the place of old: for a person
+// who wants that run again. The error wraps fs.ErrNotExist if the hook has no such
+// rule, or the rule does nothing of that kind; the others are those of Evaluate,
+// and of values that cannot be had.
+func (h *Hook) Command(name string, old *Command, r *Request) (*Command, error) {
 	i := slices.IndexFunc(h.rules, func(have *rule) bool { return have.name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("the hook %s has no rule %q any more: %w", h.Path, name, fs.ErrNotExist)
@@ -150,12 +150,26 @@ func (h *Hook) Command(name string, r *Request) (*Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	command, err := h.rules[i].command(environment{Payload: payload, Request: &requestView{request: r, hook: h}})
+	commands, err := h.rules[i].commands(environment{Payload: payload, Request: &requestView{request: r, hook: h}})
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: %w", name, err)
 	}
-	command.Files = h.files(r)
-	return command, nil
+	for _, command := range commands {
+		if command.replaces(old) {
+			command.Files = h.files(r)
+			return command, nil
+		}
+	}
+	return nil, fmt.Errorf("the rule %q does no such thing any more (%s): %w", name, old.Action(), fs.ErrNotExist)
+}
+
+// replaces tells whether a command is what its rule says now in the place of an
+// older one.
+func (c *Command) replaces(old *Command) bool {
+	if c.Notification != nil && old.Notification != nil {
+		return c.Notification.To == old.Notification.To
+	}
+	return c.Action() == old.Action()
 }
 
 // Rules lists the names of the hook's rules, in their order.
@@ -167,16 +181,18 @@ func (h *Hook) Rules() []string {
 	return names
 }
 
-// decide returns the command of a rule that fires, nil if it does not.
-func (r *rule) decide(env environment) (*Command, error) {
-	matched, err := r.when.holds(env)
-	if err != nil {
-		return nil, fmt.Errorf("when: %w", err)
+// decide tells whether the rule fires, and what follows from that.
+func (r *rule) decide(env environment) (matched bool, commands []*Command, err error) {
+	if matched, err = r.when.holds(env); err != nil {
+		return false, nil, fmt.Errorf("when: %w", err)
 	}
 	if !matched {
-		return nil, nil
+		return false, nil, nil
 	}
-	return r.command(env)
+	if commands, err = r.commands(env); err != nil {
+		return false, nil, err
+	}
+	return true, commands, nil
 }
 
 // VerdictOf says what a delivery's decisions come to.

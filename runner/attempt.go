@@ -126,8 +126,12 @@ func (a *attempt) execute(run *Run) (next *Place) {
 		}
 		return nil
 	}
-	state, err := a.perform(run)
-	a.conclude(run, state, err)
+	if run.Command.Action() == rules.ActionRun {
+		state, err := a.perform(run)
+		a.conclude(run, state, err)
+	} else {
+		a.concludeCall(run, a.callOut(run))
+	}
 	a.decide(run)
 	a.removeFiles()
 	if !a.finish(run) || run.State != Waiting {
@@ -149,7 +153,9 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	begun := *run
 	if run.Canceling { // and the server died before it could see to that
 		begun.State, begun.Error, begun.FinishedAt, begun.NotBefore = Canceled, "canceled while it ran; the server ended meanwhile", &now, nil
-		return nil, cmp.Or(a.r.Store.Take(context.Background(), &begun), fs.ErrNotExist)
+		err := a.r.Store.Take(context.Background(), &begun)
+		a.r.pass(&begun)
+		return nil, cmp.Or(err, fs.ErrNotExist)
 	}
 	begun.State, begun.Attempt, begun.StartedAt = Running, run.Attempt+1, &now
 	begun.ExitCode, begun.Signal, begun.Error, begun.FinishedAt, begun.NotBefore = nil, "", "", nil, nil
@@ -166,6 +172,7 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	a.payload = a.r.payloadPath(&begun)
 	a.output = newRecorder(begun.Command.OutputLimit)
 	a.r.hub.notify(a.id)
+	a.r.pass(&begun)
 	return &begun, nil
 }
 

@@ -97,8 +97,12 @@ func (r *Runner) endQueued(ctx context.Context, p Place, why string, by *AuditEn
 		r.requeue(p)
 		return err
 	}
+	r.mu.Lock()
+	delete(r.telling, p.ID)
+	r.mu.Unlock()
 	r.hub.notify(p.ID)
 	r.hub.notify(newcomers) // for who asked when it was in the queue no more
+	r.pass(run)
 	return nil
 }
 
@@ -198,14 +202,18 @@ func (r *Runner) Pause(hooks map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.paused = hooks
-	for _, p := range r.queue.ofHooks(hooks) {
-		r.queue.remove(p.ID)
-		r.lineUp(p, nil)
+	for _, q := range []*queue{&r.queue, &r.calls} {
+		for _, p := range q.ofHooks(hooks) {
+			if !p.Tells {
+				q.remove(p.ID)
+				r.lineUp(p, nil)
+			}
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.parked)) {
 		if !hooks[r.parked[id].Hook] {
 			p, _ := r.takeBack(id)
-			r.queue.push(p, nil)
+			r.queueOf(p).push(p, nil)
 		}
 	}
 	r.dispatch()
@@ -217,13 +225,14 @@ func (r *Runner) noLongerAside(hook string) {
 	}
 }
 
-// lineUp queues a run, or puts it aside while its hook is paused. The caller
+// lineUp queues a run, or puts it aside while its hook is paused, unless it tells
+// of one that was not. The caller
 // holds the lock.
 func (r *Runner) lineUp(p Place, run *Run) {
-	if r.paused[p.Hook] {
+	if r.paused[p.Hook] && !p.Tells {
 		r.parked[p.ID] = p
 		r.aside[p.Hook]++
 		return
 	}
-	r.queue.push(p, run)
+	r.queueOf(p).push(p, run)
 }

@@ -26,13 +26,14 @@ var _ Store = (*fakeStore)(nil)
 type fakeStore struct {
 	t testing.TB
 
-	mu      sync.Mutex
-	runs    map[int64]*Run
-	body    []byte
-	output  map[string][]Chunk // by "run-attempt"
-	starts  []int64            // runs in the order of their beginning
-	peak    int                // most at once
-	changed chan struct{}      // closed at each write
+	mu       sync.Mutex
+	runs     map[int64]*Run
+	body     []byte
+	output   map[string][]Chunk // by "run-attempt"
+	starts   []int64            // runs in the order of their beginning
+	peak     int                // most at once
+	failures int                // in a row
+	changed  chan struct{}      // closed at each write
 
 	// before is asked first thing in every operation, without the lock.
 	before func(ctx context.Context, operation string, id int64) error
@@ -50,9 +51,32 @@ func (s *fakeStore) add(c *rules.Command) *Run {
 	defer s.mu.Unlock()
 	id := int64(len(s.runs) + 1)
 	run := Run{ID: id, Delivery: 100 + id, Hook: "/hook", Rule: "rule", Action: "run", State: Queued, QueuedAt: time.Now(), Event: "push", Command: c}
+	run.Action = c.Action()
+	if c.Concurrency != nil {
+		run.Group = c.Concurrency.Group
+	}
 	s.runs[id] = &run
 	handed := run
 	return &handed
+}
+
+// tell stores those that tell of a run.
+func (s *fakeStore) tell(run *Run) {
+	if len(run.Command.Tell) == 0 {
+		return
+	}
+	switch run.State {
+	case Failed, TimedOut:
+		s.failures++
+	case Succeeded:
+		defer func() { s.failures = 0 }()
+	}
+	run.Told = run.Tidings(Streak{Failures: s.failures}, time.Now())
+	for _, told := range run.Told {
+		told.ID = int64(len(s.runs) + 1)
+		kept := *told
+		s.runs[told.ID] = &kept
+	}
 }
 
 func (s *fakeStore) ask(ctx context.Context, operation string, id int64) error {
@@ -84,6 +108,7 @@ func (s *fakeStore) Update(ctx context.Context, run *Run, output *Chunk) error {
 	process := old.Process
 	*old = *run
 	old.Process = process
+	s.tell(run)
 	s.peak = max(s.peak, s.count(Running))
 	s.wrote()
 	return nil
@@ -310,13 +335,17 @@ func (s *fakeStore) printedLocked(id int64, attempt int, stream Stream) (text st
 
 // A house is a runner with its fake store.
 type house struct {
-	t      testing.TB
-	store  *fakeStore
-	runner *Runner
-	log    *logBuffer
-	secret func(rules.Reference) (rules.Secret, error)
-	mask   *Mask
+	t       testing.TB
+	store   *fakeStore
+	runner  *Runner
+	log     *logBuffer
+	secret  func(rules.Reference) (rules.Secret, error)
+	mask    *Mask
+	perform func(context.Context, *Job) error
 }
+
+// Perform is asked by the runner.
+func (h *house) Perform(ctx context.Context, job *Job) error { return h.perform(ctx, job) }
 
 type logBuffer struct {
 	mu      sync.Mutex
@@ -347,8 +376,9 @@ func openIn(t testing.TB, dir string, atOnce int) *house {
 	var err error
 	h.runner, err = New(Config{
 		Store: h.store, Dir: dir, MaxRunning: atOnce, Log: slog.New(slog.NewTextHandler(h.log, nil)),
-		Secret: func(ref rules.Reference) (rules.Secret, error) { return h.secret(ref) },
-		Mask:   func() *Mask { return h.mask },
+		Secret:    func(ref rules.Reference) (rules.Secret, error) { return h.secret(ref) },
+		Mask:      func() *Mask { return h.mask },
+		Performer: h,
 	})
 	if err != nil {
 		t.Fatal(err)

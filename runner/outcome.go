@@ -21,25 +21,7 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 		}
 		run.Signal = signalName(state)
 	}
-	switch a.settle() {
-	case interrupted:
-		interrupt(run, startErr == nil)
-		return
-	case timedOut:
-		run.State = TimedOut
-		run.Error = fmt.Sprintf("took longer than its timeout of %v", time.Duration(run.Command.Timeout))
-		a.hits.explain(run)
-		a.again(run)
-		return
-	case limited:
-		run.State, run.Error = Failed, a.limit
-		a.again(run)
-		return
-	case superseded:
-		run.State, run.Error = Superseded, a.successor.String()
-		return
-	case canceled:
-		run.State, run.Error = Canceled, "canceled while it ran"
+	if a.concludeBy(a.settle(), run, startErr == nil) {
 		return
 	}
 	run.State, run.Error = outcome(run, startErr)
@@ -48,6 +30,30 @@ func (a *attempt) conclude(run *Run, state *os.ProcessState, startErr error) {
 	if run.State == Failed {
 		a.again(run)
 	}
+}
+
+// concludeBy fills in the end of an attempt that ended because of something else
+// than itself, and tells whether it did.
+func (a *attempt) concludeBy(c cause, run *Run, started bool) bool {
+	switch c {
+	case interrupted:
+		interrupt(run, started)
+	case timedOut:
+		run.State = TimedOut
+		run.Error = fmt.Sprintf("took longer than its timeout of %v", time.Duration(run.Command.Timeout))
+		a.hits.explain(run)
+		a.again(run)
+	case limited:
+		run.State, run.Error = Failed, a.limit
+		a.again(run)
+	case superseded:
+		run.State, run.Error = Superseded, a.successor.String()
+	case canceled:
+		run.State, run.Error = Canceled, "canceled while it ran"
+	default:
+		return false
+	}
+	return true
 }
 
 func outcome(run *Run, startErr error) (State, string) {
@@ -86,6 +92,7 @@ func (a *attempt) finish(run *Run) bool {
 		a.r.Log.Error("the end of the run is not on disk; it counts as interrupted when the server starts again", "run", run.ID, "state", run.State, "error", err)
 		return false
 	}
+	a.r.pass(run)
 	a.log(run)
 	return true
 }

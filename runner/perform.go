@@ -38,6 +38,9 @@ type PerformError struct {
 	// After is how long whoever was called asks to be left alone; 0 if nothing was
 	// said.
 	After time.Duration
+	// Deferred: nothing was tried, because whoever was to be called asks to be left
+	// alone. It does not count as a failure.
+	Deferred bool
 }
 
 func (e *PerformError) Error() string { return e.Err.Error() }

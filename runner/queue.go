@@ -33,8 +33,9 @@ type line struct {
 // A waitingRun is one that waits in a line. A group's line may hold those of
 // several hooks.
 type waitingRun struct {
-	id   int64
-	hook string
+	id           int64
+	hook         string
+	calls, tells bool
 }
 
 // find returns where a run waits in the line.
@@ -45,7 +46,8 @@ func (l *line) find(id int64) (int, bool) {
 // placeAt is the place of the run at index i.
 func (l *line) placeAt(i int) Place {
 	p := l.place
-	p.ID, p.Hook, p.NotBefore = l.waiting[i].id, l.waiting[i].hook, time.Time{}
+	w := l.waiting[i]
+	p.ID, p.Hook, p.Calls, p.Tells, p.NotBefore = w.id, w.hook, w.calls, w.tells, time.Time{}
 	return p
 }
 
@@ -59,7 +61,7 @@ func (q *queue) push(p Place, run *Run) {
 	for i > 0 && l.waiting[i-1].id > p.ID {
 		i--
 	}
-	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, p.Hook})
+	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, p.Hook, p.Calls, p.Tells})
 	q.size++
 	if len(l.waiting) == 1 {
 		q.round = append(q.round, l)

@@ -43,8 +43,10 @@ func newRecorder(limit int64) *recorder {
 	}
 }
 
-// hide sets what is masked, before anything is written.
+// hide sets what is masked of what is written from now on.
 func (r *recorder) hide(m *Mask) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, k := range r.maskers {
 		k.mask = m
 	}

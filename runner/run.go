@@ -47,7 +47,7 @@ type Run struct {
 	Delivery   int64      `json:"delivery"`
 	Hook       string     `json:"hook"`
 	Rule       string     `json:"rule"`
-	Action     string     `json:"action"` // "run"
+	Action     string     `json:"action"` // run, http, status or notify: see rules.ActionRun
 	State      State      `json:"state"`
 	Attempt    int        `json:"attempt"` // executions begun so far
 	ExitCode   *int       `json:"exit_code"`
@@ -65,6 +65,8 @@ type Run struct {
 	CausedBy  int64      `json:"caused_by,omitempty"`  // the run whose script sent the event
 	Chain     int        `json:"chain,omitempty"`      // how many runs led to this one, each causing the next
 
+	TellsOf int64 `json:"tells_of,omitempty"` // the run of which it tells people, or the place of its commit
+
 	Event   string         `json:"-"` // the delivery's, for the script's environment
 	Command *rules.Command `json:"command,omitempty"`
 	// Process identifies the leader of the last attempt's process tree across
@@ -74,6 +76,9 @@ type Run struct {
 	Canceling bool `json:"-"`
 	// By is what a person did that the next write is part of.
 	By *AuditEntry `json:"-"`
+	// Told are the runs that tell of what the last write wrote down. They were
+	// stored along with it, and are for its caller to enqueue.
+	Told []*Run `json:"-"`
 }
 
 // A Hold says why a run waits for a person.

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktender/hooktender/rules"
 )
 
-// Config is what a Runner needs. All fields but Cgroups are required.
+// Config is what a Runner needs. All fields but Cgroups and Performer are required.
 type Config struct {
 	Store      Store
 	Dir        string // folder for what scripts read; private, made if missing, emptied at start
@@ -23,9 +23,11 @@ type Config struct {
 	// Secret reads a reference at the moment a process starts.
 	Secret func(rules.Reference) (rules.Secret, error)
 	// Mask is what must not be shown of an attempt that starts now.
-	Mask    func() *Mask
-	Cgroups *Cgroups // nil: attempts get no control groups
-	Log     *slog.Logger
+	Mask func() *Mask
+	// Performer does what is no process; nil: such runs fail.
+	Performer Performer
+	Cgroups   *Cgroups // nil: attempts get no control groups
+	Log       *slog.Logger
 }
 
 // A Runner executes runs. All methods may be called from any goroutine.
@@ -42,7 +44,10 @@ type Runner struct {
 	cancels sync.Mutex // held while a run that is out of the queue is canceled in the store
 
 	mu      sync.Mutex
-	queue   queue
+	queue   queue          // of runs that are processes
+	calls   queue          // of all others
+	calling int            // of running: those that are no processes
+	telling map[int64]bool // of all that are here: those that tell of another run
 	running map[int64]*attempt
 	waiting map[int64]waiter // runs whose time, or whose approval, has not come
 	paused  map[string]bool  // hooks whose runs are not to begin
@@ -61,7 +66,7 @@ func New(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("find the folder for payloads: %w", err)
 	}
 	c.Dir = dir
-	r := &Runner{Config: c, running: map[int64]*attempt{}, waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{}}
+	r := &Runner{Config: c, running: map[int64]*attempt{}, telling: map[int64]bool{}, waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{}}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
 	return r, nil
@@ -85,6 +90,9 @@ func (r *Runner) Enqueue(runs ...*Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, run := range runs {
+		if run.TellsOf != 0 {
+			r.telling[run.ID] = true
+		}
 		if run.State == Waiting {
 			r.wait(placeOf(run))
 			continue
@@ -93,6 +101,15 @@ func (r *Runner) Enqueue(runs ...*Run) {
 	}
 	r.hub.notify(newcomers)
 	r.dispatch()
+}
+
+// pass takes what tells of a run that was just written down.
+func (r *Runner) pass(run *Run) {
+	told := run.Told
+	run.Told = nil
+	if len(told) > 0 {
+		r.Enqueue(told...)
+	}
 }
 
 // SetLimits changes how many attempts may run at once and how many may wait.
@@ -106,38 +123,60 @@ func (r *Runner) SetLimits(running, queued int) {
 
 // Full tells that no more runs of a hook should be accepted now. Those that wait
 // for a person, or because their hook is paused, may do so for long: they count
-// for their hook alone and keep no other from being accepted.
+// for their hook alone and keep no other from being accepted. Those that tell of
+// others do not count: that people cannot be told is no reason to refuse events.
 func (r *Runner) Full(hook string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.queue.len()+len(r.waiting)-r.held >= r.MaxQueued || r.aside[hook] >= r.MaxQueued
+	return r.queue.len()+r.calls.len()+len(r.waiting)-r.held-len(r.telling) >= r.MaxQueued || r.aside[hook] >= r.MaxQueued
 }
 
 // dispatch starts what the limits allow. The caller holds the lock.
 func (r *Runner) dispatch() {
-	for r.stopping.Err() == nil && len(r.running) < r.MaxRunning {
-		id, run, line, ok := r.queue.pop()
-		if !ok {
-			return
-		}
-		a := newAttempt(r, id)
-		r.running[id] = a
-		r.ends.Go(func() {
-			next := a.execute(run)
-			r.ended(a, line, next)
-		})
+	for r.stopping.Err() == nil && len(r.running)-r.calling < r.MaxRunning && r.launch(&r.queue) {
 	}
+	for r.stopping.Err() == nil && r.calling < maxPerforming && r.launch(&r.calls) {
+		r.calling++
+	}
+}
+
+// launch starts the next run of a queue, and tells whether there was one.
+func (r *Runner) launch(q *queue) bool {
+	id, run, line, ok := q.pop()
+	if !ok {
+		return false
+	}
+	a := newAttempt(r, id)
+	r.running[id] = a
+	r.ends.Go(func() {
+		next := a.execute(run)
+		r.ended(a, q, line, next)
+	})
+	return true
+}
+
+// queueOf is where a run waits for its turn.
+func (r *Runner) queueOf(p Place) *queue {
+	if p.Calls {
+		return &r.calls
+	}
+	return &r.queue
 }
 
 // ended gives the place of an attempt to another. next is where the run waits to
 // be tried again, nil if it is over.
-func (r *Runner) ended(a *attempt, line *line, next *Place) {
+func (r *Runner) ended(a *attempt, q *queue, line *line, next *Place) {
 	r.mu.Lock()
 	delete(r.running, a.id)
-	r.queue.leave(line)
+	q.leave(line)
+	if q == &r.calls {
+		r.calling--
+	}
 	canceled := next != nil && a.isLast()
 	if next != nil && !canceled {
 		r.wait(*next)
+	} else {
+		delete(r.telling, a.id)
 	}
 	r.dispatch()
 	r.mu.Unlock()
@@ -154,7 +193,7 @@ func (r *Runner) ended(a *attempt, line *line, next *Place) {
 func (r *Runner) Load() (running, queued int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.running), r.queue.len() + len(r.parked)
+	return len(r.running), r.queue.len() + r.calls.len() + len(r.parked)
 }
 
 // newcomers stands in the hub for all runs that are not in the runner's hands,
@@ -169,7 +208,7 @@ func (r *Runner) Changed(id int64) <-chan struct{} {
 	defer r.mu.Unlock()
 	_, waits := r.waiting[id]
 	_, parked := r.parked[id]
-	if r.running[id] == nil && !waits && !parked && !r.queue.has(id) {
+	if r.running[id] == nil && !waits && !parked && !r.queue.has(id) && !r.calls.has(id) {
 		id = newcomers
 	}
 	return r.hub.changed(id)

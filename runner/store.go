@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
 // Store is what the runner needs of the place where runs are kept. Each write
 // that returns nil is on disk. All methods may be called from any goroutine.
 type Store interface {
+	// Each write of a run stores the runs that tell people of it (Run.Tidings) in the
+	// same transaction, and sets run.Told.
+
 	// Update writes the run's state, attempt, exit code, signal, error and
 	// times, together with a last piece of output (nil for none) and with
 	// run.By (nil for none), in one transaction. A run that would wait again, queued or waiting, becomes
@@ -56,6 +61,8 @@ type Place struct {
 	Limit     int       // of the group's runs at once
 	NotBefore time.Time // zero for now
 	Held      bool      // until a person approves
+	Calls     bool      // it is no process
+	Tells     bool      // of another run, and does nothing itself
 	// Since is a time before the wait began: of the last attempt's beginning or,
 	// without one, of the event. Zero if it is not known.
 	Since time.Time
@@ -71,7 +78,7 @@ func (p Place) line() string {
 }
 
 func placeOf(r *Run) Place {
-	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != ""}
+	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != "", Calls: r.Command != nil && r.Command.Action() != rules.ActionRun, Tells: r.TellsOf != 0}
 	if r.Command != nil && r.Command.Concurrency != nil {
 		p.Limit = r.Command.Concurrency.Limit
 	}

@@ -104,7 +104,10 @@ func (r *Runner) takeBack(id int64) (Place, bool) {
 		r.noLongerAside(p.Hook)
 		return p, true
 	}
-	return r.queue.remove(id)
+	if p, found := r.queue.remove(id); found {
+		return p, true
+	}
+	return r.calls.remove(id)
 }
 
 // Displace ends the runs whose place newer ones have taken, as the store said.
@@ -113,6 +116,7 @@ func (r *Runner) Displace(d Displaced) {
 	defer r.mu.Unlock()
 	for _, s := range d.Waiting {
 		if _, found := r.takeBack(s.Run); found {
+			delete(r.telling, s.Run)
 			r.hub.notify(s.Run)
 		}
 	}
@@ -134,15 +138,32 @@ func (a *attempt) again(run *Run) {
 	if retry == nil || !retry.Covers(run.State == TimedOut, run.ExitCode) {
 		return
 	}
-	run.Failures++
+	if asked, ok := a.askedDelay(); ok {
+		againAfter(run, false, &asked)
+		return
+	}
+	againAfter(run, false, nil)
+}
+
+// againAfter makes a run that did not succeed a waiting one, unless it was tried
+// often enough. asked is how long it is to wait, nil if nobody says so; deferred
+// tells that it was not tried at all.
+func againAfter(run *Run, deferred bool, asked *time.Duration) {
+	retry := run.Command.Retry
+	if retry == nil {
+		return
+	}
+	if !deferred {
+		run.Failures++
+	}
 	if run.Failures >= retry.Attempts {
 		return
 	}
-	delay := backOff(retry, run.Failures, rand.Float64())
-	if asked, ok := a.askedDelay(); ok {
-		delay = asked
+	if asked == nil {
+		delay := backOff(retry, run.Failures, rand.Float64())
+		asked = &delay
 	}
-	at := time.Now().Add(delay)
+	at := time.Now().Add(*asked)
 	run.State, run.NotBefore, run.FinishedAt = Waiting, &at, nil
 }
 

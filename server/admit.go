@@ -56,6 +56,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)
 	in.queue.Enqueue(unended(runs)...)
+	in.queue.Enqueue(toldOf(runs)...)
 	if len(runs) > 0 {
 		in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
 		in.tellHeld(runs)
@@ -75,7 +76,7 @@ func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
 
 func newRun(d *rules.Delivery, rule string, c *rules.Command) *runner.Run {
 	run := &runner.Run{
-		Delivery: d.ID, Hook: d.Hook, Rule: rule, Action: "run", State: runner.Queued, Event: d.Event, Command: c,
+		Delivery: d.ID, Hook: d.Hook, Rule: rule, Action: c.Action(), State: runner.Queued, Event: d.Event, Command: c,
 	}
 	if c.Concurrency != nil {
 		run.Group = c.Concurrency.Group
@@ -88,4 +89,13 @@ func newRun(d *rules.Delivery, rule string, c *rules.Command) *runner.Run {
 
 func unended(runs []*runner.Run) []*runner.Run {
 	return slices.DeleteFunc(slices.Clone(runs), func(r *runner.Run) bool { return r.State.Ended() })
+}
+
+// toldOf are the runs that tell of runs as they were accepted: that they wait for
+// a person, or are skipped.
+func toldOf(runs []*runner.Run) (told []*runner.Run) {
+	for _, r := range runs {
+		told = append(told, r.Told...)
+	}
+	return told
 }

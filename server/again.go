@@ -20,7 +20,7 @@ func (in *Intake) again(hook *rules.Hook, d *rules.Delivery) reply {
 	}
 	var first []*runner.Run
 	for _, run := range runs[d.DuplicateOf] {
-		if run.RerunOf == 0 { // what a person ran again is no affair of the sender's
+		if run.RerunOf == 0 && run.TellsOf == 0 { // what a person ran again, and who was told, is no affair of the sender's
 			first = append(first, run)
 		}
 	}

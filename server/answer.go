@@ -17,15 +17,19 @@ type reply struct {
 }
 
 type replyRun struct {
-	ID    int64        `json:"id"`
-	Rule  string       `json:"rule"`
-	State runner.State `json:"state,omitempty"` // where it is not queued
+	ID     int64        `json:"id"`
+	Rule   string       `json:"rule"`
+	Action string       `json:"action,omitempty"` // where it is not run
+	State  runner.State `json:"state,omitempty"`  // where it is not queued
 }
 
 func replyRuns(runs []*runner.Run) []replyRun {
 	list := make([]replyRun, len(runs))
 	for i, r := range runs {
 		list[i] = replyRun{ID: r.ID, Rule: r.Rule}
+		if r.Action != rules.ActionRun {
+			list[i].Action = r.Action
+		}
 		if r.State != runner.Queued {
 			list[i].State = r.State
 		}

@@ -79,7 +79,7 @@ func (a *API) rerun(r *http.Request, p httprouter.Params) (any, error) {
 		}
 	}
 	run := newRun(d, old.Rule, command)
-	run.QueuedAt, run.RerunOf = time.Now(), id
+	run.QueuedAt, run.RerunOf, run.TellsOf = time.Now(), id, old.TellsOf
 	a.Intake.guard([]*runner.Run{run}, a.Intake.sender(r))
 	by := entryOf(r, runner.DidRerun)
 	by.Hook, by.Delivery, by.Note = run.Hook, run.Delivery, note
@@ -88,7 +88,7 @@ func (a *API) rerun(r *http.Request, p httprouter.Params) (any, error) {
 		return nil, err
 	}
 	a.Runner.Displace(displaced)
-	a.Runner.Enqueue(unended([]*runner.Run{run})...)
+	a.Runner.Enqueue(append(unended([]*runner.Run{run}), run.Told...)...)
 	return map[string]any{"id": run.ID, "rerun_of": id, "state": run.State}, nil
 }
 
@@ -179,7 +179,10 @@ func (in *Intake) command(old *runner.Run, d *rules.Delivery, body []byte) (*rul
 	if err != nil {
 		return nil, err
 	}
-	return hook.Command(old.Rule, req)
+	if old.TellsOf != 0 {
+		return nil, fmt.Errorf("it tells of run %d, and only of that; leave --current out", old.TellsOf)
+	}
+	return hook.Command(old.Rule, old.Command, req)
 }
 
 // restore makes the request of a stored delivery again, and finds the hook that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,9 +39,19 @@ type respondent struct {
 	accepted reply
 }
 
+// tells says of a run that it tells people something, for which no sender waits.
+func (r replyRun) tells() bool {
+	return r.Action == rules.ActionNotify || r.Action == rules.ActionStatus
+}
+
 // respond answers as the hook says.
 func (in *Intake) respond(w http.ResponseWriter, r *http.Request, how rules.Respond, accepted reply) {
 	if how.AtOnce() {
+		answer(w, http.StatusAccepted, accepted)
+		return
+	}
+	accepted.Runs = slices.DeleteFunc(slices.Clone(accepted.Runs), replyRun.tells)
+	if len(accepted.Runs) == 0 {
 		answer(w, http.StatusAccepted, accepted)
 		return
 	}

@@ -28,7 +28,7 @@ const (
 	// A burst is over when its run waits only for a person any more.
 	inBurst = `hook = ? AND rule = ? AND debounce_key = ? AND debounce_key IS NOT NULL
 		AND state = 'waiting' AND attempt = 0 AND (hold = '' OR not_before > ?)`
-	burstRuns  = `SELECT id FROM run INDEXED BY run_debounce WHERE ` + inBurst + ` ORDER BY id`
+	burstRuns  = `SELECT id FROM run INDEXED BY run_debounce WHERE ` + inBurst + ` AND delivery <> ? ORDER BY id`
 	burstBegan = `SELECT coalesce(min(burst_at), 0) FROM run INDEXED BY run_debounce WHERE ` + inBurst
 
 	supersede = `UPDATE run SET state = 'superseded', error = ?, finished_at = ?, not_before = NULL, hold = '' WHERE id = ?`
@@ -48,6 +48,7 @@ type admission struct {
 	paused    string // hooks, as a JSON list
 	first     int64  // the delivery that was accepted in the place of this one; mostly 0
 	stored    int    // runs
+	teller    teller
 	displaced runner.Displaced
 }
 
@@ -57,6 +58,7 @@ type admitted struct {
 	asked     runner.Run // as it came: the task may be repeated
 	command   string
 	throttled bool
+	told      []*runner.Run // of it
 }
 
 func (a *admission) add(r *runner.Run) error {
@@ -75,7 +77,7 @@ func (a *admission) add(r *runner.Run) error {
 func (a *admission) tell(i int, r *runner.Run) {
 	was := a.runs[i]
 	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = was.State, was.Error, was.FinishedAt, was.NotBefore, was.Hold
-	r.By = nil // it is written down
+	r.By, r.Told = nil, was.told // it is written down
 	if was.throttled || a.first != 0 {
 		r.ID = 0
 	}
@@ -144,7 +146,12 @@ func (a *admission) store(tx *tx, r *admitted) error {
 			return fmt.Errorf("looking at the burst of rule %q: %w", r.Rule, err)
 		}
 	}
-	return rows{runRow(&r.Run, r.command, burst)}.insert(tx)
+	if err := (rows{runRow(&r.Run, r.command, burst)}).insert(tx); err != nil {
+		return err
+	}
+	var err error
+	r.told, err = a.teller.tell(tx, &r.Run, a.at)
+	return err
 }
 
 // debounce makes a run wait until its burst is over, in the place of the one
@@ -156,7 +163,7 @@ func (a *admission) debounce(tx *tx, r *runner.Run) (*time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := tx.ids(burstRuns, r.Hook, r.Rule, d.Key, now)
+	before, err := tx.ids(burstRuns, r.Hook, r.Rule, d.Key, now, r.Delivery)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func auditOf(run *runner.Run) rows { return auditRows(run.By) }
 func (s *Store) Rerun(ctx context.Context, r *runner.Run, by *runner.AuditEntry) (runner.Displaced, error) {
 	r.ID = s.writer.runs.next()
 	by.Run = r.ID
-	a := &admission{at: r.QueuedAt, audit: auditRows(by), byHand: true, paused: s.pausedHooks()}
+	a := &admission{at: r.QueuedAt, audit: auditRows(by), byHand: true, paused: s.pausedHooks(), teller: s.teller()}
 	if err := a.add(r); err != nil {
 		return runner.Displaced{}, err
 	}

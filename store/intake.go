@@ -20,8 +20,8 @@ const (
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
 	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
 		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at,
-		hold, rerun_of, caused_by, chain)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		hold, rerun_of, caused_by, chain, tells_of)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // Accept stores a delivery with its body and runs, in one transaction, and
@@ -49,7 +49,7 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 	if err != nil {
 		return runner.Displaced{}, err
 	}
-	a := &admission{at: d.ReceivedAt, delivery: rows, paused: s.pausedHooks(), seen: sightingOf(d)}
+	a := &admission{at: d.ReceivedAt, delivery: rows, paused: s.pausedHooks(), teller: s.teller(), seen: sightingOf(d)}
 	for _, r := range runs {
 		if r.By != nil {
 			r.By.Delivery = d.ID

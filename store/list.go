@@ -17,7 +17,7 @@ const (
 
 	deliveryColumns = `id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, replay_of, dedupe_key, duplicate_of`
 	runColumns      = `id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, "group", failures, not_before,
-		hold, rerun_of, caused_by, chain`
+		hold, rerun_of, caused_by, chain, tells_of`
 
 	// SQLite uses a partial index only where it finds the very words of the
 	// index's own condition.
@@ -27,7 +27,7 @@ const (
 
 	// Ordered by id, which counts up whatever the clock does: the queue keeps
 	// its order even when the clock was set back.
-	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, coalesce(started_at, queued_at), hold <> '' FROM run INDEXED BY run_unfinished
+	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, coalesce(started_at, queued_at), hold <> '', action <> 'run', tells_of <> 0 FROM run INDEXED BY run_unfinished
 		WHERE ` + unfinished + ` AND state = ? ORDER BY id`
 
 	runsOf = `SELECT ` + runColumns + ` FROM run INDEXED BY run_delivery

@@ -192,11 +192,15 @@ func (p *pruner) runs(ctx context.Context, k *rules.Keep) (int, error) {
 	return len(ids), p.transact(ctx, deleting(deleteRuns, ids), nil)
 }
 
-// audit deletes what was done by hand as long ago as the runs that are deleted.
+// audit deletes what was done by hand as long ago as the runs that are deleted, and
+// forgets failures of then.
 func (p *pruner) audit(ctx context.Context, k *rules.Keep) (int, error) {
 	var deleted int64
 	err := p.transact(ctx, func(tx *tx) (err error) {
-		deleted, err = tx.exec(deleteAudit, p.before(k.Runs), pruneRows)
+		if deleted, err = tx.exec(deleteAudit, p.before(k.Runs), pruneRows); err != nil {
+			return err
+		}
+		_, err = tx.exec(deleteFailing, p.before(k.Runs)) // of each kind one row, so never many at once
 		return err
 	}, nil)
 	return int(deleted), err

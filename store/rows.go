@@ -90,7 +90,7 @@ func runRow(r *runner.Run, command string, burst *time.Time) row {
 	return row{text: insertRun, args: []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
 		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
 		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst),
-		string(r.Hold), r.RerunOf, r.CausedBy, r.Chain}}
+		string(r.Hold), r.RerunOf, r.CausedBy, r.Chain, r.TellsOf}}
 }
 
 func throttleKey(c *rules.Command) any {

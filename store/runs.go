@@ -46,7 +46,7 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 	}
 	group, again := run.Group, run.State == runner.Queued || run.State == runner.Waiting
 	var successor int64
-	by := auditOf(run)
+	by, told := auditOf(run), newTelling(run)
 	err := s.submitThen(ctx, func(tx *tx) error {
 		if err := change(tx, id, updateRun, args); err != nil {
 			return err
@@ -60,6 +60,9 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 				return err
 			}
 		}
+		if err := told.do(tx, s.teller()); err != nil {
+			return err
+		}
 		return last.insert(tx)
 	}, func() { s.pruner.printed(printed) })
 	if err != nil {
@@ -70,6 +73,7 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 		run.State, run.NotBefore, run.FinishedAt = runner.Superseded, nil, &now
 		run.Error = runner.Succession{Run: id, By: successor}.String()
 	}
+	run.Told = told.runs
 	return nil
 }
 
@@ -95,7 +99,7 @@ func updateArgs(run *runner.Run) []any {
 // is not, because a newer one has taken its place, the error wraps
 // fs.ErrNotExist and nothing is written.
 func (s *Store) Take(ctx context.Context, run *runner.Run) error {
-	args, by := updateArgs(run), auditOf(run)
+	args, by, told := updateArgs(run), auditOf(run), newTelling(run)
 	err := s.submit(ctx, func(tx *tx) error {
 		n, err := tx.exec(takeRun, args...)
 		if err == nil && n == 0 {
@@ -104,11 +108,15 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 		if err != nil {
 			return err
 		}
+		if err := told.do(tx, s.teller()); err != nil {
+			return err
+		}
 		return by.insert(tx)
 	})
 	if err != nil {
 		return fmt.Errorf("taking run %d: %w", run.ID, err)
 	}
+	run.Told = told.runs
 	return nil
 }
 

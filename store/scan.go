@@ -93,7 +93,7 @@ func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 	var started, finished, notBefore sql.Null[int64]
 	err := row.Scan(append([]any{&r.ID, &r.Delivery, &r.Hook, &r.Rule, &r.Action, &r.State, &r.Attempt, &r.ExitCode,
 		&r.Signal, &r.Error, &queued, &started, &finished, &r.Group, &r.Failures, &notBefore,
-		&r.Hold, &r.RerunOf, &r.CausedBy, &r.Chain}, more...)...)
+		&r.Hold, &r.RerunOf, &r.CausedBy, &r.Chain, &r.TellsOf}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 func scanPlace(row scanner) (p runner.Place, err error) {
 	var notBefore sql.Null[int64]
 	var since int64
-	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held); err != nil {
+	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held, &p.Calls, &p.Tells); err != nil {
 		return p, err
 	}
 	if notBefore.Valid {

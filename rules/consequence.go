@@ -1,0 +1,127 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
+
+// How long a run may take whose rule does not say so.
+const (
+	runTimeout = Duration(10 * time.Minute)
+)
+
+// commands are what follows when the rule fires: what it runs and whom it calls
+// or, where it does neither, who is told. Each is a run by itself.
+func (r *rule) commands(env environment) ([]*Command, error) {
+	commit := (*Commit)(nil)
+	if len(r.notices) > 0 {
+		commit = commitOf(env.Payload)
+	}
+	tell, err := r.tell(env, commit)
+	if err != nil {
+		return nil, err
+	}
+	if r.acts {
+		return r.actions(env, tell)
+	}
+	var list []*Command
+	for _, t := range tell {
+		list = append(list, NotifyCommand(&Notification{To: t.To, Message: t.Message, Commit: t.Commit}))
+	}
+	for _, c := range list {
+		if err := r.pace(c, env); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// actions are the commands of a rule that runs something, or calls somebody.
+func (r *rule) actions(env environment, tell []Notice) (list []*Command, err error) {
+	if r.acts {
+		c, err := r.process(env)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	for i, c := range list {
+		c.Tell, c.Approve, c.LoopLimit = tell, r.approve, r.loopLimit
+		if err := r.pace(c, env); err != nil {
+			return nil, err
+		}
+		// Of a rule that does both, what it runs is what must not meet: both in one
+		// group would wait for each other, or take each other's place.
+		if r.concurrency != nil && i == 0 {
+			if c.Concurrency, err = r.concurrency.of(env, r.name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
+
+// pace says when the rule may fire, which is the same for all that follows.
+func (r *rule) pace(c *Command, env environment) error {
+	if err := r.throttle.fill(c, env); err != nil {
+		return fmt.Errorf("throttle: %w", err)
+	}
+	if err := r.debounce.fill(c, env); err != nil {
+		return fmt.Errorf("debounce: %w", err)
+	}
+	return nil
+}
+
+// process is the command that starts a process.
+func (r *rule) process(env environment) (*Command, error) {
+	cmd := &Command{
+		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: cmp.Or(r.timeout, runTimeout), Grace: r.grace,
+		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
+	}
+	if r.script != "" {
+		cmd.Shell = r.shell
+	}
+	for i, v := range r.argv {
+		text, err := v.text(env)
+		if err != nil {
+			return nil, fmt.Errorf("run, argument %d: %w", i, err)
+		}
+		cmd.Argv = append(cmd.Argv, text)
+	}
+	for _, e := range r.env {
+		text, err := e.value.text(env)
+		if err != nil {
+			return nil, fmt.Errorf("env %s: %w", e.name, err)
+		}
+		cmd.Env = append(cmd.Env, EnvVar{Name: e.name, Value: text})
+	}
+	return cmd, nil
+}
+
+// fields is what the rule reads of the payload.
+func (r *rule) fields() *fields {
+	all := &fields{}
+	all.merge(r.when.reads())
+	for _, v := range r.argv {
+		all.merge(v.fields())
+	}
+	for _, e := range r.env {
+		all.merge(e.value.fields())
+	}
+	if r.concurrency != nil {
+		all.merge(r.concurrency.group.fields())
+	}
+	for _, p := range []*pace{r.throttle, r.debounce} {
+		if p != nil {
+			all.merge(p.by.fields())
+		}
+	}
+	for _, s := range r.notices {
+		all.merge(s.message.fields())
+	}
+	if len(r.notices) > 0 {
+		all.merge(commitFields)
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// noticeSetting is one entry of a rule's notify: who is told, when and what.
+type noticeSetting struct {
+	to      []string
+	on      []Moment // nil: not said
+	message value
+}
+
+func (s *noticeSetting) settings() []setting {
+	return []setting{
+		{"to", recipients.to(&s.to), "a name that stands under `notify` at the left margin, or a list of them", mustBe},
+		{"on", tellings.to(&s.on), "when: `start`, `success`, `failure` (a timeout is one, too), `timeout`, `recovery` (the first success after a failure), `skipped`, `approval` (it waits for a person)", "`[failure, recovery, approval]`; a rule that runs nothing tells at once"},
+		{"message", values.to(&s.message), "what is said beside what happened", "nothing"},
+	}
+}
+
+var (
+	recipients = kind[[]string]{node.recipients, either("name, or list of names", aText("")(), listOf(aText("name")()))}
+	tellings   = kind[[]Moment]{node.moments, func() *schema {
+		words := make([]string, len(Moments))
+		for i, m := range Moments {
+			words[i] = string(m)
+		}
+		return listOf(&schema{Enum: words})
+	}}
+	notices = kind[[]noticeSetting]{readNotices, func() *schema {
+		one := either("name of who is told, or when and what", aText("")(), mappingOf((&noticeSetting{}).settings()...))()
+		s := listOf(one)
+		s.Title, s.MinItems = "list of who is told", 0
+		return s
+	}}
+)
+
+// usualMoments are those of a notice that does not say when.
+var usualMoments = []Moment{OnFailure, OnRecovery, OnApproval}
+
+func readNotices(n node) []noticeSetting {
+	list := []noticeSetting{} // an empty one takes what the defaults say away
+	for _, e := range n.list() {
+		var s noticeSetting
+		if e.Kind == yaml.MappingNode {
+			e.mapping(s.settings()...)
+			if len(s.to) == 0 {
+				e.problem("must say who is told, as in {to: ops}")
+			}
+		} else {
+			s.to = e.recipients()
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// recipients reads names of places, and refuses those that there are not.
+func (n node) recipients() []string {
+	elements := []node{n}
+	if n.Kind == yaml.SequenceNode {
+		elements = n.list()
+	}
+	var names []string
+	for _, e := range elements {
+		name, ok := e.scalar()
+		if !ok {
+			continue
+		}
+		if !n.d.isPlace(name) {
+			e.problem("there is no %q under notify%s; write it there, as in notify: {%s: {discord: \"${env:DISCORD_WEBHOOK_URL}\"}}", name, didYouMean(name, n.d.places), name)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// isPlace tells whether there is somebody of that name to tell. A file that
+// failed to say whom there is, is no reason to complain of each who is told.
+func (d *decoder) isPlace(name string) bool { return slices.Contains(d.places, name) }
+
+func (n node) moments() []Moment {
+	words := make([]string, len(Moments))
+	for i, m := range Moments {
+		words[i] = string(m)
+	}
+	list := []Moment{}
+	for _, e := range n.list() {
+		list = append(list, Moment(e.one(words...)))
+	}
+	if n.Kind == yaml.SequenceNode && len(list) == 0 {
+		n.problem("is an empty list, so nobody would ever be told; leave it out for %v", usualMoments)
+	}
+	return list
+}
+
+// checkAlone refuses what only makes sense of a rule that runs something, in one
+// that does not.
+func (r *rule) checkAlone(n node, usually bool) {
+	if r.approve && !usually {
+		n.problem("it runs nothing that somebody could approve; leave approve out")
+	}
+	for _, s := range r.notices {
+		if len(s.on) > 0 {
+			n.problem("it runs nothing, so nothing of it can start or fail; leave on out, and people are told at once")
+			return
+		}
+	}
+}
+
+// tell fills in who is told of a run.
+func (r *rule) tell(env environment, commit *Commit) ([]Notice, error) {
+	var list []Notice
+	for _, s := range r.notices {
+		message, err := s.message.text(env)
+		if err != nil {
+			return nil, fmt.Errorf("notify: message: %w", err)
+		}
+		on := s.on
+		if on == nil {
+			on = usualMoments
+		}
+		for _, to := range s.to {
+			list = append(list, Notice{To: to, On: on, Message: message, Commit: commit})
+		}
+	}
+	return list, nil
+}
+
+// What is true of every run that tells people or sets a status, whatever the
+// rule says of its own.
+const (
+	tellTimeout = Duration(time.Minute)
+	tellGrace   = Duration(5 * time.Second)
+	tellOutput  = 64 << 10
+)
+
+func tellRetry() *Retry {
+	return &Retry{Attempts: 8, Delay: Duration(10 * time.Second), MaxDelay: Duration(15 * time.Minute), On: []string{onFailure, onTimeout}}
+}
+
+// NotifyCommand is the command of a run that tells somebody something. Those
+// to one place come one by one, in order.
+func NotifyCommand(n *Notification) *Command {
+	return &Command{
+		Notification: n, Timeout: tellTimeout, Grace: tellGrace, OutputLimit: tellOutput, OnInterrupt: Rerun, Retry: tellRetry(),
+		Concurrency: &Concurrency{Group: "notify:" + n.To, Limit: 1, Busy: Queue},
+	}
+}
+
+// StatusCommand is the command of a run that sets the status of a commit. Of
+// one status only the newest that waits is set.
+func StatusCommand(s *CommitStatus) *Command {
+	group := fmt.Sprintf("status:%s %s %s %s", s.Service, s.Repository, s.Commit, s.Context)
+	return &Command{
+		Status: s, Timeout: tellTimeout, Grace: tellGrace, OutputLimit: tellOutput, OnInterrupt: Rerun, Retry: tellRetry(),
+		Concurrency: &Concurrency{Group: group, Limit: 1, Busy: Latest},
+	}
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
+)
+
+const (
+	noteFailure = `INSERT INTO failing (hook, rule, action, key, since, last, failures) VALUES (?, ?, ?, ?, ?, ?, 1)
+		ON CONFLICT DO UPDATE SET last = max(last, excluded.last), failures = failures + 1`
+	failingKind   = `SELECT since FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	failuresKind  = `SELECT failures FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	noteSuccess   = `DELETE FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	deleteFailing = `DELETE FROM failing WHERE last < ?`
+)
+
+// A teller stores, in the transaction that writes how far a run has come, the
+// runs that tell people of it.
+type teller struct{ ids *counter }
+
+func (s *Store) teller() teller { return teller{s.writer.runs} }
+
+// A telling is a copy of a run as it is written, whose caller may go away, with
+// those that tell of it.
+type telling struct {
+	of   runner.Run
+	runs []*runner.Run
+}
+
+func newTelling(run *runner.Run) *telling { return &telling{of: *run} }
+
+func (t *telling) do(tx *tx, by teller) (err error) {
+	t.runs, err = by.tell(tx, &t.of, time.Now())
+	return err
+}
+
+// tell stores them and returns them, queued. A task may be repeated, so what it
+// returns counts only once its transaction has.
+func (t teller) tell(tx *tx, run *runner.Run, at time.Time) ([]*runner.Run, error) {
+	if run.Command == nil || len(run.Command.Tell) == 0 {
+		return nil, nil
+	}
+	streak, err := streakOf(tx, run, at)
+	if err != nil {
+		return nil, fmt.Errorf("looking how the runs before went: %w", err)
+	}
+	told := run.Tidings(streak, at)
+	for _, r := range told {
+		if err := t.insert(tx, r, at); err != nil {
+			return nil, fmt.Errorf("storing who is told: %w", err)
+		}
+	}
+	return told, nil
+}
+
+func (t teller) insert(tx *tx, r *runner.Run, at time.Time) error {
+	command, err := json.Marshal(r.Command)
+	if err != nil {
+		return err
+	}
+	r.ID = t.ids.next()
+	if r.Command.Concurrency.Busy == rules.Latest {
+		// The runner finds out when it would begin one of them.
+		if err := (&admission{at: at}).takePlace(tx, r, groupWaiting, r.Group); err != nil {
+			return err
+		}
+	}
+	return rows{runRow(r, string(command), nil)}.insert(tx)
+}
+
+// streakOf counts the end of a run among those of its kind.
+func streakOf(tx *tx, run *runner.Run, at time.Time) (s runner.Streak, err error) {
+	hook, rule, action, key := run.Kind()
+	kind := []any{hook, rule, action, key}
+	switch run.State {
+	case runner.Failed, runner.TimedOut:
+		if _, err := tx.exec(noteFailure, append(kind, at.UnixMicro(), at.UnixMicro())...); err != nil {
+			return s, err
+		}
+	case runner.Succeeded:
+	default:
+		return s, nil
+	}
+	since, err := tx.ids(failingKind, kind...)
+	if err != nil || len(since) == 0 {
+		return s, err
+	}
+	failures, err := tx.ids(failuresKind, kind...)
+	if err != nil {
+		return s, err
+	}
+	if run.State == runner.Succeeded {
+		if _, err := tx.exec(noteSuccess, kind...); err != nil {
+			return s, err
+		}
+	}
+	return runner.Streak{Failures: int(failures[0]), Since: moment(since[0])}, nil
+}
