@@ -82,6 +82,9 @@ func (e *Email) readTo(n node) {
 }
 
 func (e *Email) check(n node) {
+	if e.SMTP == nil {
+		return // could not be read, on a machine that need not
+	}
 	if e.From == "" {
 		if _, err := mail.ParseAddress(e.SMTP.User.Username()); err != nil {
 			n.problem("has no from; write who it is from, as in from: hooks@example.com")

@@ -72,7 +72,9 @@ hooks: {/a: {verify: none, rules: [{run: make}]}}`)
 // A machine that need not have the secrets can still say what would happen.
 func TestChannelWithoutSecrets(t *testing.T) {
 	path := writeFiles(t, map[string]string{"hooktender.yaml": `
-notify: {ops: {discord: "${env:NO_SUCH_VARIABLE}"}, phone: {ntfy: "${env:NO_SUCH_VARIABLE}"}}
+notify: {ops: {discord: "${env:NO_SUCH_VARIABLE}"}, phone: {ntfy: "${env:NO_SUCH_VARIABLE}"},
+  mail: {email: {smtp: "${env:NO_SUCH_VARIABLE}", to: "${env:NO_SUCH_VARIABLE}"}}, sms: {url: "${env:NO_SUCH_VARIABLE}"},
+  hook: {webhook: {url: "${env:NO_SUCH_VARIABLE}", sign: "${env:NO_SUCH_VARIABLE}", headers: {A: "${env:NO_SUCH_VARIABLE}"}}}}
 hooks: {/a: {verify: none, rules: [{run: make}]}}`}) + "/hooktender.yaml"
 	if _, err := LoadToExplain(path); err != nil {
 		t.Error(err)
