@@ -17,7 +17,7 @@ type decoder struct {
 	problems Problems
 	secrets  map[Reference]verify.Secret
 	asked    map[Reference]bool // also those that could not be read
-	literals []verify.Secret    // secrets as verify has them, written out or put together
+	literals []verify.Secret    // secrets as verify and notify have them, written out or put together
 
 	places []string // that can be told something, by their names under notify
 

@@ -28,6 +28,7 @@ type Server struct {
 	Listen         string // address of the public door; "unix:/path" for a socket
 	Console        string // address of the private door; "off" closes it
 	PublicURL      string // what providers call us, for those that sign the URL
+	ConsoleURL     string // what links in messages point to; "" for none
 	TrustedProxies Proxies
 	TLS            *TLS  // of the public door; nil for none
 	MaxBody        int64 // bytes
@@ -102,7 +103,7 @@ func (t *topLevel) compile(path string) (*Config, error) {
 		Server: c.server,
 		State:  stateFolder(c.state),
 		Keep:   c.keep,
-		Set:    newSet(c.hooks, t.d.secrets, t.d.literals),
+		Set:    newSet(c.hooks, t.d.secrets, t.d.literals).with(c.channels),
 		Files:  t.files(),
 	}, nil
 }

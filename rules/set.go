@@ -17,7 +17,8 @@ import (
 type Set struct {
 	hooks    []*Hook
 	secrets  map[Reference]verify.Secret
-	literals []verify.Secret // of verify
+	literals []verify.Secret // of verify and notify
+	channels map[string]*Channel
 }
 
 func newSet(hooks []*Hook, secrets map[Reference]verify.Secret, literals []verify.Secret) *Set {
@@ -51,7 +52,7 @@ func (s *Set) Secret(ref Reference) (verify.Secret, error) {
 }
 
 // Secrets lists the values that must not be shown anywhere: those of references,
-// and those written in verify.
+// and those written in verify and notify.
 func (s *Set) Secrets() []verify.Secret {
 	all := slices.AppendSeq(slices.Clone(s.literals), maps.Values(s.secrets))
 	slices.Sort(all)

@@ -18,6 +18,7 @@ type compiler struct {
 	state    string
 	keep     Keep
 	defaults ruleSettings
+	channels map[string]*Channel // the places of notify, by name
 	hooks    []*Hook
 	paths    map[string]node // the key of each hook, by path
 
@@ -34,6 +35,7 @@ func (c *compiler) settings() []setting {
 		{"server", form{func(n node) { n.mapping(c.serverSettings()...) }, server}, "the doors, and what they let in", ""},
 		{"state", folders.to(&c.state), "folder of the database", "`$STATE_DIRECTORY`, which systemd sets; else `/var/lib/hooktender` for root, or `~/.local/state/hooktender`"},
 		{"keep", form{func(n node) { n.mapping(c.keepSettings()...) }, keep}, "what of the past is kept", ""},
+		{"notify", form{c.readNotify, notifySchema}, "the places where people are told, each by a name that rules use", ""},
 		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when` and `run`, for the rules that do not say otherwise", ""},
 		{"hooks", form{c.readHooks, hooksSchema}, "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
 	}
@@ -54,6 +56,7 @@ func (c *compiler) serverSettings() []setting {
 		{"listen", addresses.to(&s.Listen), "the public door, for hooks and nothing else; `unix:/run/x.sock` for a socket", "`:9000`"},
 		{"console", doors.to(&s.Console), "the private door: health; `off` closes it", "`127.0.0.1:9001`"},
 		{"public_url", form{func(n node) { c.urlUnread = n.unreadIn(func() { s.PublicURL = n.url() }) }, urls.schema}, "what senders call, for schemes that sign the URL; never guessed from the Host header", ""},
+		{"console_url", urls.to(&s.ConsoleURL), "where people reach the console; what links in messages point to", "no links"},
 		{"trusted_proxies", proxies.to(&s.TrustedProxies), "addresses and networks whose X-Forwarded-For is believed; `unix`: who connects by the socket of `listen`", "none"},
 		{"tls", tlses.to(&s.TLS), "the public door speaks HTTPS, with a certificate and its key in PEM; read again when they change", "HTTP"},
 		{"max_body", sizes.to(&s.MaxBody), "of a request, in bytes; beyond that, senders are answered 413", "`25MiB`"},
