@@ -59,7 +59,8 @@ type ExpectedRun struct {
 	Dir      *string     // absolute
 	Group    *string
 	User     *string
-	Throttle *string // its key
+	Notify   []NamedText // who is told, and what; others may be
+	Throttle *string     // its key
 	Debounce *string // likewise
 }
 

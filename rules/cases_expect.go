@@ -65,6 +65,7 @@ func (r *ExpectedRun) settings() []setting {
 	return []setting{
 		{"env", form{r.readEnv, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "variables that the rule sets, with their values; a secret is what the configuration calls it, as in `${env:TOKEN}`; others may be there", ""},
 		{"command", form{r.readCommand, commandSchema}, "of the list form of `run`, the program and its arguments; of the string form, the script", ""},
+		{"notify", form{r.readNotify, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "by their names, who is told, and the `message`; others may be told, too", ""},
 		{"dir", besides.do(func(s string) { r.Dir = &s }), "working folder; a relative one begins beside this file", ""},
 		{"user", text(&r.User), "as whom; empty for the server's own", ""},
 		{"group", text(&r.Group), "of its `concurrency`", ""},
@@ -96,6 +97,12 @@ func (n node) expected() string {
 func (r *ExpectedRun) readEnv(n node) {
 	for key, value := range n.entries() {
 		r.Env = append(r.Env, NamedText{key.Value, value.expected()})
+	}
+}
+
+func (r *ExpectedRun) readNotify(n node) {
+	for key, value := range n.entries() {
+		r.Notify = append(r.Notify, NamedText{key.Value, value.expected()})
 	}
 }
 

@@ -110,6 +110,13 @@ func (e *Expectation) write() *mappingWriter {
 		if r.Command != nil {
 			run.texts("command", r.Command)
 		}
+		if len(r.Notify) > 0 {
+			notify := &mappingWriter{}
+			for _, v := range r.Notify {
+				notify.text(v.Name, v.Value)
+			}
+			run.mapping("notify", notify)
+		}
 		for _, one := range []struct {
 			name string
 			text *string

@@ -105,6 +105,7 @@ func (c *compiler) readNotify(n node) {
 			key.in("notify").problem("%q cannot be the name of a place; write letters, digits, - and _, as in ops", name)
 			continue
 		}
+		n.d.places = append(n.d.places, name)
 		c.channels[name] = readChannel(name, value.in(`notify "`+name+`"`))
 	}
 }

@@ -35,8 +35,8 @@ var (
 	notices = kind[[]noticeSetting]{readNotices, func() *schema {
 		one := either("name of who is told, or when and what", aText("")(), mappingOf((&noticeSetting{}).settings()...))()
 		s := listOf(one)
-		s.Title, s.MinItems = "list of who is told", 0
-		return s
+		s.MinItems = 0
+		return either("list of who is told, or the name of one", aText("")(), s)()
 	}}
 )
 
@@ -45,7 +45,11 @@ var usualMoments = []Moment{OnFailure, OnRecovery, OnApproval}
 
 func readNotices(n node) []noticeSetting {
 	list := []noticeSetting{} // an empty one takes what the defaults say away
-	for _, e := range n.list() {
+	elements := []node{n} // notify: ops
+	if n.Kind != yaml.ScalarNode {
+		elements = n.list()
+	}
+	for _, e := range elements {
 		var s noticeSetting
 		if e.Kind == yaml.MappingNode {
 			e.mapping(s.settings()...)
@@ -73,16 +77,22 @@ func (n node) recipients() []string {
 			continue
 		}
 		if !n.d.isPlace(name) {
-			e.problem("there is no %q under notify%s; write it there, as in notify: {%s: {discord: \"${env:DISCORD_WEBHOOK_URL}\"}}", name, didYouMean(name, n.d.places), name)
+			e.problem("there is no %q under notify at the left margin%s", name, n.d.advisePlace(name))
 		}
 		names = append(names, name)
 	}
 	return names
 }
 
-// isPlace tells whether there is somebody of that name to tell. A file that
-// failed to say whom there is, is no reason to complain of each who is told.
+// isPlace tells whether there is somebody of that name to tell.
 func (d *decoder) isPlace(name string) bool { return slices.Contains(d.places, name) }
+
+func (d *decoder) advisePlace(name string) string {
+	if len(d.places) > 0 {
+		return didYouMean(name, d.places)
+	}
+	return fmt.Sprintf("; write there who that is, as in notify: {%s: {discord: \"${env:DISCORD_WEBHOOK_URL}\"}}", name)
+}
 
 func (n node) moments() []Moment {
 	words := make([]string, len(Moments))
@@ -94,7 +104,7 @@ func (n node) moments() []Moment {
 		list = append(list, Moment(e.one(words...)))
 	}
 	if n.Kind == yaml.SequenceNode && len(list) == 0 {
-		n.problem("is an empty list, so nobody would ever be told; leave it out for %v", usualMoments)
+		n.problem("is an empty list, so nobody would ever be told; leave it out for [failure, recovery, approval]")
 	}
 	return list
 }

@@ -48,7 +48,7 @@ func (c *compiler) readRule(name string, n node) *rule {
 		if r.notices == nil {
 			r.notices = usual
 		}
-	case r.notices != nil:
+	case len(r.notices) > 0:
 		r.checkAlone(n, c.defaults.approve)
 	case n.Kind == yaml.MappingNode:
 		n.problem("does nothing; write run: and what to run, or notify: and who is told")

@@ -32,10 +32,10 @@ func (r *caseResult) compare(c *rules.Case, trial *rules.Trial) {
 		}
 		r.differ("verified", strconv.FormatBool(*e.Verified), got, strings.TrimPrefix(s.Verification, "not checked: "))
 	}
-	actions := firing(trial)
-	fired := make([]string, 0, len(actions))
-	for _, a := range actions {
-		fired = append(fired, a.Rule)
+	follows := consequencesOf(firing(trial))
+	fired := make([]string, 0, len(follows))
+	for _, f := range follows {
+		fired = append(fired, f.rule)
 	}
 	if e.Rules != nil && !slices.Equal(e.Rules, fired) {
 		r.differ("rules", listed(e.Rules), listed(fired), r.whyNot())
@@ -48,9 +48,9 @@ func (r *caseResult) compare(c *rules.Case, trial *rules.Trial) {
 		r.differ("status", strconv.Itoa(e.Status), strconv.Itoa(s.Answer.Status), s.Reason)
 	}
 	for _, want := range e.Run {
-		i := slices.IndexFunc(actions, func(a rules.Action) bool { return a.Rule == want.Rule })
+		i := slices.IndexFunc(follows, func(f consequence) bool { return f.rule == want.Rule })
 		if i >= 0 {
-			r.compareRun(&want, actions[i].Command)
+			r.compareRun(&want, &follows[i])
 		} else if e.Rules == nil { // else told already
 			r.differ(want.Rule, "fires", "does not fire", r.whyNot())
 			r.explain = append(r.explain, want.Rule)
@@ -93,8 +93,10 @@ func (r *caseResult) explainRules(e *rules.Expectation, fired []string) {
 	}
 }
 
-func (r *caseResult) compareRun(want *rules.ExpectedRun, cmd *rules.Command) {
+func (r *caseResult) compareRun(want *rules.ExpectedRun, follows *consequence) {
 	differ := func(what, expected, got string) { r.differ(want.Rule+": "+what, expected, got, "") }
+	r.compareTold(want, follows)
+	cmd := follows.main()
 	for _, v := range want.Env {
 		i := slices.IndexFunc(cmd.Env, func(have rules.EnvVar) bool { return have.Name == v.Name })
 		if i < 0 {
@@ -129,6 +131,17 @@ func (r *caseResult) compareRun(want *rules.ExpectedRun, cmd *rules.Command) {
 	text("group", want.Group, group)
 	text("throttle", want.Throttle, throttle)
 	text("debounce", want.Debounce, debounce)
+}
+
+func (r *caseResult) compareTold(want *rules.ExpectedRun, follows *consequence) {
+	for _, v := range want.Notify {
+		i := slices.IndexFunc(follows.told, func(have rules.Notice) bool { return have.To == v.Name })
+		if i < 0 {
+			r.Differences = append(r.Differences, difference{want.Rule + ": notify " + v.Name, quoted(v.Value), "not told", "the rule tells nobody of that name"})
+			continue
+		}
+		r.differ(want.Rule+": notify "+v.Name, quoted(v.Value), quoted(follows.told[i].Message.String()), "")
+	}
 }
 
 // spellCommand is a script in quotes, or a list of arguments.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,9 +77,9 @@ func caseOf(config *rules.Config, hook *rules.Hook, a *arrival) (*rules.Case, er
 		c.Method = r.Method
 	}
 	c.Expect = rules.Expectation{Verdict: trial.Verdict, Status: told.Status, Rules: []string{}}
-	for _, action := range firing(trial) {
-		c.Expect.Rules = append(c.Expect.Rules, action.Rule)
-		c.Expect.Run = append(c.Expect.Run, runOf(action))
+	for _, f := range consequencesOf(firing(trial)) {
+		c.Expect.Rules = append(c.Expect.Rules, f.rule)
+		c.Expect.Run = append(c.Expect.Run, runOf(&f))
 	}
 	return c, nil
 }
@@ -93,16 +94,21 @@ func askedForOf(r *rules.Request) string {
 
 // runOf expects what the payload decides. The string form of run is the same for
 // each, and the folder another on each machine.
-func runOf(action rules.Action) rules.ExpectedRun {
-	cmd := action.Command
-	run := rules.ExpectedRun{Rule: action.Rule}
+func runOf(f *consequence) rules.ExpectedRun {
+	cmd := f.main()
+	run := rules.ExpectedRun{Rule: f.rule}
+	for _, n := range f.told {
+		if told := (rules.NamedText{Name: n.To, Value: n.Message.String()}); !slices.ContainsFunc(run.Notify, func(have rules.NamedText) bool { return have.Name == n.To }) {
+			run.Notify = append(run.Notify, told)
+		}
+	}
 	for _, v := range cmd.Env {
 		run.Env = append(run.Env, rules.NamedText{Name: v.Name, Value: v.Value.String()})
 	}
 	for _, arg := range cmd.Argv {
 		run.Command = append(run.Command, arg.String())
 	}
-	if cmd.Concurrency != nil {
+	if cmd.Concurrency != nil && cmd.Notification == nil {
 		run.Group = &cmd.Concurrency.Group
 	}
 	if cmd.Throttle != nil {

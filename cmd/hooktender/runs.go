@@ -136,6 +136,9 @@ func printRun(w io.Writer, r *runner.Run) {
 	field(w, "run", strconv.FormatInt(r.ID, 10))
 	field(w, "hook", r.Hook)
 	field(w, "rule", r.Rule)
+	if r.Action != rules.ActionRun {
+		field(w, "action", r.Action)
+	}
 	field(w, "delivery", strconv.FormatInt(r.Delivery, 10))
 	field(w, "state", string(r.State))
 	field(w, "error", r.Error)
@@ -151,6 +154,7 @@ func printRun(w io.Writer, r *runner.Run) {
 	}
 	field(w, "took", took(r))
 	field(w, "rerun of", number(r.RerunOf))
+	field(w, "tells of", number(r.TellsOf))
 	if r.CausedBy > 0 {
 		field(w, "caused by", fmt.Sprintf("run %d, %s before it", r.CausedBy, counted(r.Chain, "run")))
 	}
@@ -194,12 +198,38 @@ func printCommand(w io.Writer, cmd *rules.Command) {
 		}
 		field(w, "command", strings.Join(argv, " "))
 	}
+	printCall(w, cmd)
 	field(w, "folder", cmd.Dir)
 	field(w, "user", cmd.User)
 	field(w, "limits", limitsOf(cmd))
 	for _, v := range cmd.Env {
 		field(w, "env", v.Name+"="+v.Value.String())
 	}
+	for _, n := range cmd.Tell {
+		field(w, "then", tellsText(n))
+	}
+}
+
+// printCall shows what is no process.
+func printCall(w io.Writer, cmd *rules.Command) {
+	if n := cmd.Notification; n != nil {
+		field(w, "tells", n.To)
+		field(w, "of", string(n.Moment))
+		field(w, "message", n.Message.String())
+	}
+}
+
+// tellsText says who is told when, and what.
+func tellsText(n rules.Notice) string {
+	on := make([]string, len(n.On))
+	for i, m := range n.On {
+		on[i] = string(m)
+	}
+	text := fmt.Sprintf("on %s tells %s", strings.Join(on, ", "), n.To)
+	if m := n.Message.String(); m != "" {
+		text += ": " + m
+	}
+	return text
 }
 
 // limitsOf says what the processes of a run may take.

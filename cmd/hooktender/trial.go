@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -37,8 +38,18 @@ type triedRule struct {
 	Concurrency *rules.Concurrency `json:"concurrency,omitempty"`
 	Throttle    *rules.Throttle    `json:"throttle,omitempty"`
 	Debounce    *rules.Debounce    `json:"debounce,omitempty"`
+	Actions     []triedAction      `json:"actions,omitempty"` // beside run
+	Notify      []rules.Notice     `json:"notify,omitempty"`  // who is told what becomes of it
 
-	command *rules.Command
+	follows consequence
+}
+
+// triedAction is what a rule does that is no process; one of them is not nil.
+type triedAction struct {
+	Action       string              `json:"action"`
+	HTTP         *rules.HTTPCall     `json:"http,omitempty"`
+	Status       *rules.CommitStatus `json:"status,omitempty"`
+	Notification *rules.Notification `json:"notification,omitempty"`
 }
 
 func showTrial(h *rules.Hook, r *rules.Request, t *rules.Trial, told server.Foretold) *shownTrial {
@@ -48,21 +59,31 @@ func showTrial(h *rules.Hook, r *rules.Request, t *rules.Trial, told server.Fore
 	if r.Dedupe.Err != nil {
 		s.DedupeError = r.Dedupe.Err.Error()
 	}
-	commands := map[string]*rules.Command{}
-	for _, a := range t.Actions {
-		commands[a.Rule] = a.Command
+	follows := map[string]consequence{}
+	for _, f := range consequencesOf(t.Actions) {
+		follows[f.rule] = f
 	}
 	for _, d := range t.Decisions {
-		s.Rules = append(s.Rules, showRule(d, commands[d.Rule]))
+		s.Rules = append(s.Rules, showRule(d, follows[d.Rule]))
 	}
 	return s
 }
 
-func showRule(d rules.Decision, cmd *rules.Command) triedRule {
-	r := triedRule{Decision: d, command: cmd}
-	if cmd == nil {
-		return r
+func showRule(d rules.Decision, f consequence) triedRule {
+	r := triedRule{Decision: d, follows: f}
+	for _, cmd := range f.commands {
+		if cmd.Action() == rules.ActionRun {
+			r.showRun(cmd)
+		} else {
+			r.Actions = append(r.Actions, triedAction{cmd.Action(), cmd.HTTP, cmd.Status, cmd.Notification})
+		}
+		r.Notify = cmd.Tell
+		r.Concurrency, r.Throttle, r.Debounce = cmp.Or(r.Concurrency, cmd.Concurrency), cmd.Throttle, cmd.Debounce
 	}
+	return r
+}
+
+func (r *triedRule) showRun(cmd *rules.Command) {
 	for _, a := range cmd.Argv {
 		r.Command = append(r.Command, a.String())
 	}
@@ -73,8 +94,6 @@ func showRule(d rules.Decision, cmd *rules.Command) triedRule {
 	for _, v := range cmd.Env {
 		r.Env[v.Name] = v.Value.String()
 	}
-	r.Concurrency, r.Throttle, r.Debounce = cmd.Concurrency, cmd.Throttle, cmd.Debounce
-	return r
 }
 
 func printTrial(w io.Writer, s *shownTrial) {
@@ -103,7 +122,9 @@ func printTrial(w io.Writer, s *shownTrial) {
 		}
 		field(w, "rule", r.Rule+": "+outcome)
 		printTrace(w, r.Trace)
-		printExecution(w, r.command)
+		for _, cmd := range r.follows.commands {
+			printExecution(w, cmd)
+		}
 	}
 }
 
@@ -119,14 +140,11 @@ func verifiedText(s *shownTrial) string {
 
 // printExecution shows what would run, and when it would not at once.
 func printExecution(w io.Writer, cmd *rules.Command) {
-	if cmd == nil {
-		return
-	}
 	printCommand(w, cmd)
 	if cmd.Approve {
 		field(w, "approval", "waits until somebody says hooktender runs approve N")
 	}
-	if c := cmd.Concurrency; c != nil {
+	if c := cmd.Concurrency; c != nil && cmd.Notification == nil && cmd.Status == nil {
 		field(w, "group", fmt.Sprintf("%s (at most %d at once, busy: %s)", c.Group, c.Limit, c.Busy))
 	}
 	if t := cmd.Throttle; t != nil {
