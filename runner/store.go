@@ -95,6 +95,7 @@ func placeOf(r *Run) Place {
 type Displaced struct {
 	Waiting []Succession // superseded on disk already
 	Running []Succession // still to be ended
+	Told    []*Run       // that tell of the waiting ones; stored, and to be queued
 }
 
 // A Succession says which run took a run's place.

@@ -112,6 +112,9 @@ func (r *Runner) takeBack(id int64) (Place, bool) {
 
 // Displace ends the runs whose place newer ones have taken, as the store said.
 func (r *Runner) Displace(d Displaced) {
+	if len(d.Told) > 0 {
+		defer r.Enqueue(d.Told...)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range d.Waiting {

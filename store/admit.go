@@ -225,6 +225,11 @@ func (a *admission) supersede(tx *tx, runs []int64, by int64) error {
 			return err
 		}
 		a.displaced.Waiting = append(a.displaced.Waiting, s)
+		told, err := a.teller.superseded(tx, id, a.at)
+		if err != nil {
+			return err
+		}
+		a.displaced.Told = append(a.displaced.Told, told...)
 	}
 	return nil
 }

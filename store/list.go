@@ -159,8 +159,7 @@ func (s *Store) RunsOf(ctx context.Context, deliveries []int64) (map[int64][]*ru
 // Run returns one run with its command, and with the event of its delivery if
 // that is still kept. The error wraps fs.ErrNotExist if there is none.
 func (s *Store) Run(ctx context.Context, id int64) (*runner.Run, error) {
-	return one(ctx, s.readDB, scanFullRun, missing{"run", id}, `SELECT `+runColumns+`, process, canceling, command,
-		coalesce((SELECT event FROM delivery WHERE delivery.id = run.delivery), '') FROM run WHERE id = ?`, id)
+	return one(ctx, s.readDB, scanFullRun, missing{"run", id}, oneRun, id)
 }
 
 // Unfinished returns the places of all runs in a state that is no end, oldest

@@ -59,6 +59,7 @@ func (s *Store) Update(ctx context.Context, run *runner.Run, output *runner.Chun
 			if successor, err = giveWay(tx, group, id); err != nil {
 				return err
 			}
+			told.supersededBy(successor)
 		}
 		if err := told.do(tx, s.teller()); err != nil {
 			return err
@@ -125,7 +126,7 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 func (s *Store) Approve(ctx context.Context, run *runner.Run) (runner.Displaced, error) {
 	args, by := updateArgs(run), auditOf(run)
 	approved := *run
-	a := &admission{at: time.Now()}
+	a := &admission{at: time.Now(), teller: s.teller()}
 	err := s.submit(ctx, func(tx *tx) error {
 		a.displaced = runner.Displaced{}
 		n, err := tx.exec(takeRun, args...)

@@ -12,9 +12,14 @@ import (
 const (
 	noteFailure = `INSERT INTO failing (hook, rule, action, key, since, last, failures) VALUES (?, ?, ?, ?, ?, ?, 1)
 		ON CONFLICT DO UPDATE SET last = max(last, excluded.last), failures = failures + 1`
-	failingKind   = `SELECT since FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
-	failuresKind  = `SELECT failures FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
-	noteSuccess   = `DELETE FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	failingKind  = `SELECT since FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	failuresKind = `SELECT failures FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	noteSuccess  = `DELETE FROM failing WHERE hook = ? AND rule = ? AND action = ? AND key = ?`
+	// Of a run that has begun, somebody may have been told that it has.
+	begunAndTold = `SELECT id FROM run WHERE id = ? AND attempt > 0 AND json_array_length(command, '$.tell') > 0`
+	oneRun       = `SELECT ` + runColumns + `, process, canceling, command,
+		coalesce((SELECT event FROM delivery WHERE delivery.id = run.delivery), '') FROM run WHERE id = ?`
+
 	deleteFailing = `DELETE FROM failing WHERE last < ?`
 )
 
@@ -32,6 +37,14 @@ type telling struct {
 }
 
 func newTelling(run *runner.Run) *telling { return &telling{of: *run} }
+
+// supersededBy says that the run does not come again, because another has taken
+// its place; 0 for none.
+func (t *telling) supersededBy(run int64) {
+	if run != 0 {
+		t.of.State, t.of.Error = runner.Superseded, runner.Succession{Run: t.of.ID, By: run}.String()
+	}
+}
 
 func (t *telling) do(tx *tx, by teller) (err error) {
 	t.runs, err = by.tell(tx, &t.of, time.Now())
@@ -57,6 +70,23 @@ func (t teller) tell(tx *tx, run *runner.Run, at time.Time) ([]*runner.Run, erro
 	return told, nil
 }
 
+// superseded tells of a run that was to be tried again and gave way.
+func (t teller) superseded(tx *tx, id int64, at time.Time) ([]*runner.Run, error) {
+	told, err := tx.ids(begunAndTold, id)
+	if err != nil || len(told) == 0 {
+		return nil, err
+	}
+	stmt, err := tx.prepare(oneRun)
+	if err != nil {
+		return nil, err
+	}
+	run, err := scanFullRun(stmt.QueryRow(id))
+	if err != nil {
+		return nil, fmt.Errorf("reading run %d: %w", id, err)
+	}
+	return t.tell(tx, run, at)
+}
+
 func (t teller) insert(tx *tx, r *runner.Run, at time.Time) error {
 	command, err := json.Marshal(r.Command)
 	if err != nil {
@@ -65,7 +95,7 @@ func (t teller) insert(tx *tx, r *runner.Run, at time.Time) error {
 	r.ID = t.ids.next()
 	if r.Command.Concurrency.Busy == rules.Latest {
 		// The runner finds out when it would begin one of them.
-		if err := (&admission{at: at}).takePlace(tx, r, groupWaiting, r.Group); err != nil {
+		if err := (&admission{at: at, teller: t}).takePlace(tx, r, groupWaiting, r.Group); err != nil {
 			return err
 		}
 	}

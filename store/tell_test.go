@@ -162,6 +162,41 @@ func TestStatusTakesThePlaceOfTheOneBefore(t *testing.T) {
 	}
 }
 
+// A commit is not left pending by a run that was to be tried again and gave way.
+func TestStatusOfOneThatGaveWay(t *testing.T) {
+	for _, early := range []bool{true, false} { // the successor comes before the attempt ends, or after
+		s := openTemp(t)
+		status := rules.Notice{Status: &rules.CommitStatus{Service: "github"}}
+		first, second := newTold(status), newTold(status)
+		putInGroup(first, "g", rules.Latest)
+		putInGroup(second, "g", rules.Latest)
+		accept(t, s, newDelivery("/a", ""), first)
+		come(t, s, first, runner.Running)
+		var told []*runner.Run
+		enter := func() {
+			displaced, err := s.Accept(t.Context(), newDelivery("/a", ""), []*runner.Run{second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told = append(told, displaced.Told...)
+		}
+		if early {
+			enter()
+		}
+		first.NotBefore = &noon
+		told = append(told, come(t, s, first, runner.Waiting)...)
+		if !early {
+			enter()
+		}
+		if got := stateOf(t, s, first); got != runner.Superseded {
+			t.Fatalf("the first is %s", got)
+		}
+		if len(told) != 1 || told[0].TellsOf != first.ID || told[0].Command.Status.State != "error" {
+			t.Errorf("told %+v", told)
+		}
+	}
+}
+
 // A burst ends what waits of the deliveries before, not what else the same one
 // fired.
 func TestDebounceOfTwoActions(t *testing.T) {

@@ -1,0 +1,77 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// spellAction writes what a rule wants done in a line.
+func spellAction(a Action) string {
+	c := a.Command
+	told := make([]string, len(c.Tell))
+	for i, n := range c.Tell {
+		told[i] = fmt.Sprintf("%s on %v: %s", n.To, n.On, n.Message)
+	}
+	what := c.Script
+	if n := c.Notification; n != nil {
+		what = n.To + ": " + n.Message.String()
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", a.Rule, c.Action(), what, strings.Join(told, "; ")))
+}
+
+func TestNotices(t *testing.T) {
+	t.Setenv("TOKEN", "s3cr3t")
+	for name, c := range map[string]struct {
+		defaults, rule string
+		want           []string
+	}{
+		"a run":             {"", `run: make, notify: [{to: ops, message: "{{ ref }} with ${env:TOKEN}"}]`, []string{"a run make ops on [failure recovery approval]: main with ${env:TOKEN}"}},
+		"two of them":       {"", `run: make, notify: [{to: [ops, phone], on: [start]}, phone]`, []string{"a run make ops on [start]: ; phone on [start]: ; phone on [failure recovery approval]:"}},
+		"no run":            {"", `notify: [{to: [ops, phone], message: "{{ ref }}"}]`, []string{"a notify ops: main", "a notify phone: main"}},
+		"by its name":       {"", `notify: phone`, []string{"a notify phone:"}},
+		"by default":        {"defaults: {notify: ops}", `run: make`, []string{"a run make ops on [failure recovery approval]:"}},
+		"not by default":    {"defaults: {notify: ops}", `run: make, notify: []`, []string{"a run make"}},
+		"default and other": {"defaults: {notify: ops}", `run: make, notify: phone`, []string{"a run make phone on [failure recovery approval]:"}},
+		"default, no run":   {"defaults: {notify: ops, approve: true}", `notify: phone`, []string{"a notify phone:"}},
+	} {
+		hook := oneHook(t, "notify: {ops: {ntfy: https://ntfy.sh/ops}, phone: {ntfy: https://ntfy.sh/phone}}\n"+c.defaults+
+			"\nhooks: {/a: {verify: none, rules: [{name: a, "+c.rule+"}]}}\n")
+		decisions, actions, err := hook.Evaluate(&Request{Body: []byte(`{"ref": "main", "commits": []}`)})
+		if err != nil || len(decisions) != 1 || !decisions[0].Matched {
+			t.Errorf("%s: %+v, %v", name, decisions, err)
+		}
+		var got []string
+		for _, a := range actions {
+			got = append(got, spellAction(a))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n%q\nwant\n%q", name, got, c.want)
+		}
+	}
+}
+
+// A rule that tells people has its pace like any other, and a message that cannot
+// be made is an error of the rule.
+func TestNoticeAlone(t *testing.T) {
+	hook := oneHook(t, `
+notify: {ops: {ntfy: https://ntfy.sh/ops}}
+hooks:
+  /a:
+    verify: none
+    rules:
+      - {name: paced, throttle: {every: 3h, by: "{{ city }}"}, notify: ops}
+      - {name: wrong, notify: [{to: ops, message: "{{ upper(number) }}"}]}
+`)
+	decisions, actions, err := hook.Evaluate(&Request{Body: []byte(`{"city": "Hanoi", "number": 5}`)})
+	if err != nil || len(actions) != 1 || actions[0].Command.Throttle == nil || actions[0].Command.Throttle.Key != "Hanoi" {
+		t.Fatalf("%+v, %v", actions, err)
+	}
+	if d := decisions[1]; d.Matched || !strings.HasPrefix(d.Error, "notify: message: ") {
+		t.Errorf("%+v", d)
+	}
+	if c := actions[0].Command; c.Retry == nil || c.Concurrency.Group != "notify:ops" || c.Timeout == 0 {
+		t.Errorf("%+v", c)
+	}
+}
