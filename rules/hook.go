@@ -3,10 +3,8 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/netip"
-	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -54,12 +52,10 @@ func (c *compiler) checkPath(key node) bool {
 		key.problem("%v", err)
 		return false
 	}
-	for _, path := range slices.Sorted(maps.Keys(c.paths)) {
-		if reason := conflict(path, key.Value); reason != "" {
-			first := c.paths[path]
-			key.problem("%s (%s, line %d)", reason, first.file.path, first.Line)
-			return false
-		}
+	if other, reason := c.tree.add(key.Value); reason != "" {
+		first := c.paths[other]
+		key.problem("%s (%s, line %d)", reason, first.file.path, first.Line)
+		return false
 	}
 	c.paths[key.Value] = key
 	return true

@@ -56,24 +56,64 @@ func checkSegment(segment string, last bool, names map[string]bool) error {
 	return nil
 }
 
-// conflict says why two paths cannot stand beside each other, "" if they can:
-// where one has a parameter, the other must have the same one, so that a
-// request never has two hooks to choose from.
-func conflict(a, b string) string {
-	if a == b {
-		return fmt.Sprintf("the path %s is there already", a)
+// A pathTree holds paths by their parts, so that a new one is only compared with
+// those that begin alike. The zero value is empty.
+type pathTree struct {
+	below map[string]*pathTree
+	first string // of the paths through here, by the alphabet
+	ends  bool   // one of them ends here
+
+	parameter bool // one of the parts below is a parameter
+}
+
+// add adds a path. Where it cannot stand beside one that is there already, that
+// one comes back, with the reason, and it is not added: where one has a parameter,
+// the other must have the same one, so that a request never has two hooks to
+// choose from.
+func (t *pathTree) add(path string) (other, reason string) {
+	at := t
+	parts := strings.Split(path[1:], "/")
+	for _, part := range parts {
+		if other := at.rival(part); other != "" {
+			return other, fmt.Sprintf("the path cannot stand beside %s: a request could mean both, or neither has a clear name for its part", other)
+		}
+		if at = at.below[part]; at == nil {
+			break
+		}
 	}
-	as, bs := strings.Split(a[1:], "/"), strings.Split(b[1:], "/")
-	for i := range min(len(as), len(bs)) {
-		if as[i] == bs[i] {
-			continue
+	if at != nil && at.ends {
+		return path, fmt.Sprintf("the path %s is there already", path)
+	}
+	at = t
+	for _, part := range parts {
+		if at.below == nil {
+			at.below = map[string]*pathTree{}
 		}
-		if isParameter(as[i]) || isParameter(bs[i]) {
-			return fmt.Sprintf("the path cannot stand beside %s: a request could mean both, or neither has a clear name for its part", a)
+		next := at.below[part]
+		if next == nil {
+			next = &pathTree{first: path}
+			at.below[part] = next
+			at.parameter = at.parameter || isParameter(part)
 		}
+		at = next
+		at.first = min(at.first, path)
+	}
+	at.ends = true
+	return "", ""
+}
+
+// rival is the first path that has something else in the place of a part, where
+// one of the two is a parameter; "" if there is none.
+func (t *pathTree) rival(part string) (first string) {
+	if !isParameter(part) && !t.parameter {
 		return ""
 	}
-	return ""
+	for other, below := range t.below {
+		if other != part && (isParameter(other) || isParameter(part)) && (first == "" || below.first < first) {
+			first = below.first
+		}
+	}
+	return first
 }
 
 func isParameter(segment string) bool {

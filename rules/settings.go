@@ -21,6 +21,7 @@ type compiler struct {
 	channels map[string]*Channel // the places of notify, by name
 	hooks    []*Hook
 	paths    map[string]node // the key of each hook, by path
+	tree     pathTree        // of the same
 
 	urlUnread error // why server.public_url is not known
 }
