@@ -38,6 +38,10 @@ type PerformError struct {
 	// After is how long whoever was called asks to be left alone; 0 if nothing was
 	// said.
 	After time.Duration
+	// Deferred says that nothing was sent, because others of the same place were
+	// asked to wait: the attempt does not count as one that failed, and is due
+	// again after After.
+	Deferred bool
 }
 
 func (e *PerformError) Error() string { return e.Err.Error() }
