@@ -34,6 +34,9 @@ func sendByURL(ctx context.Context, serviceURL, title, text string) error {
 	if err != nil {
 		return &runner.PerformError{Err: err, Final: true}
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: the attempt ended before it was asked: %w", name, ctx.Err())
+	}
 	done := make(chan error, 1)
 	go func() { done <- tell(name, serviceURL, title, text) }()
 	select {
@@ -92,21 +95,21 @@ func CheckURL(serviceURL string) (err error) {
 func serviceName(serviceURL string) (string, error) {
 	scheme, _, ok := strings.Cut(serviceURL, "://")
 	if !ok {
-		return "", fmt.Errorf("this is no URL of a service: want service://…, where service is one of %s", strings.Join(services(), ", "))
+		return "", fmt.Errorf("this is no URL of a service: want service://…, where service is one of %s", strings.Join(shoutrrrServices(), ", "))
 	}
 	name, _, _ := strings.Cut(strings.ToLower(scheme), "+")
 	if name == "smtp" || name == "smtps" {
 		return "", errors.New("mail is not sent by url: set email instead")
 	}
-	if !slices.Contains(services(), name) && name != "hangouts" {
-		return "", fmt.Errorf("the service %q is not known: want one of %s", cutLine(name, 30), strings.Join(services(), ", "))
+	if !slices.Contains(shoutrrrServices(), name) && name != "hangouts" {
+		return "", fmt.Errorf("the service %q is not known: want one of %s", cutLine(name, 30), strings.Join(shoutrrrServices(), ", "))
 	}
 	return name, nil
 }
 
-// services lists what there is to choose from: neither what only writes a log,
+// shoutrrrServices lists what there is to choose from: neither what only writes a log,
 // nor mail, nor the old name of a service.
-func services() []string {
+func shoutrrrServices() []string {
 	list := new(router.ServiceRouter).ListServices()
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "logger" || s == "smtp" || s == "hangouts" })
 	slices.Sort(list)
@@ -169,20 +172,20 @@ func statusIn(text string) int {
 }
 
 var (
-	address   = regexp.MustCompile(`[a-z+]+://[^\s"']+`)
-	separator = regexp.MustCompile(`[^A-Za-z0-9]+`)
+	anyURL       = regexp.MustCompile(`[a-z+]+://[^\s"']+`)
+	betweenParts = regexp.MustCompile(`[^A-Za-z0-9]+`)
 )
 
 // hideURL takes out of a text what may come from the URL: addresses, which the
 // library builds from it, and every part that is long enough to be a secret.
 func hideURL(text, serviceURL string) string {
-	text = address.ReplaceAllString(text, "***")
+	text = anyURL.ReplaceAllString(text, "***")
 	_, rest, _ := strings.Cut(serviceURL, "://")
 	plain, err := url.PathUnescape(rest)
 	if err != nil {
 		plain = rest
 	}
-	parts := append(strings.FieldsFunc(rest+" "+plain, isURLMark), separator.Split(rest+" "+plain, -1)...)
+	parts := append(strings.FieldsFunc(rest+" "+plain, isURLMark), betweenParts.Split(rest+" "+plain, -1)...)
 	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
 	for _, part := range slices.Compact(parts) {
 		if len(part) >= 4 {
