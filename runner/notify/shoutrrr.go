@@ -130,7 +130,7 @@ func openService(name, serviceURL string) (types.Service, error) {
 	if strings.Contains(u.Scheme, "+") {
 		custom, ok := service.(types.CustomURLService)
 		if !ok {
-			return nil, fmt.Errorf("%s takes no address of one's own: want %s://…", name, name)
+			return nil, fmt.Errorf("%s takes no address of one's own after a +", name)
 		}
 		if u, err = custom.GetConfigURLFromCustom(u); err != nil {
 			return nil, err
@@ -140,8 +140,8 @@ func openService(name, serviceURL string) (types.Service, error) {
 }
 
 // answered finds the status in the library's words: alone at their end, named as
-// a status, or with its text.
-var answered = regexp.MustCompile(`(?:: |[Hh]TTP |status "?)([45]\d\d)(?:$|\b[ "])|\b([45]\d\d) [A-Z][a-z]`)
+// a status, with its text, or as the beginning of ntfy's own numbers.
+var answered = regexp.MustCompile(`(?:: |[Hh]TTP |status "?)([45]\d\d)(?:$|\b[ "])|\b([45]\d\d) [A-Z][a-z]|^failed to send ntfy .*\(([45]\d\d)\d\d\)`)
 
 // explainService makes of the library's words what the runner and a person are
 // told.
@@ -163,7 +163,7 @@ func explainService(name, serviceURL string, err error) error {
 
 func statusIn(text string) int {
 	for _, found := range answered.FindAllStringSubmatch(text, -1) {
-		status, _ := strconv.Atoi(found[1] + found[2])
+		status, _ := strconv.Atoi(found[1] + found[2] + found[3])
 		if http.StatusText(status) != "" {
 			return status
 		}
@@ -173,21 +173,34 @@ func statusIn(text string) int {
 
 var (
 	anyURL       = regexp.MustCompile(`[a-z+]+://[^\s"']+`)
+	queryName    = regexp.MustCompile(`([?&])\w+=`)
 	betweenParts = regexp.MustCompile(`[^A-Za-z0-9]+`)
 )
 
 // hideURL takes out of a text what may come from the URL: addresses, which the
-// library builds from it, and every part that is long enough to be a secret.
+// library builds from it, and every part that is long enough to be a secret, as
+// it is written and as it is meant. The names of settings stay.
 func hideURL(text, serviceURL string) string {
 	text = anyURL.ReplaceAllString(text, "***")
 	_, rest, _ := strings.Cut(serviceURL, "://")
-	plain, err := url.PathUnescape(rest)
-	if err != nil {
-		plain = rest
+	rest = queryName.ReplaceAllString(rest, "$1")
+	var parts []string
+	if u, err := url.Parse(serviceURL); err == nil {
+		password, _ := u.User.Password()
+		parts = append(parts, u.User.Username(), password, u.Host)
+		for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
+			plain, _ := url.PathUnescape(segment)
+			parts = append(parts, plain)
+		}
+		for _, values := range u.Query() {
+			parts = append(parts, values...)
+		}
 	}
-	parts := append(strings.FieldsFunc(rest+" "+plain, isURLMark), betweenParts.Split(rest+" "+plain, -1)...)
+	whole := strings.Join(parts, " ") + " " + rest
+	parts = append(parts, strings.FieldsFunc(whole, isURLMark)...)
+	parts = append(parts, betweenParts.Split(whole, -1)...)
 	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
-	for _, part := range slices.Compact(parts) {
+	for _, part := range parts {
 		if len(part) >= 4 {
 			text = strings.ReplaceAll(text, part, "***")
 		}
