@@ -38,8 +38,9 @@ type PerformError struct {
 	// After is how long whoever was called asks to be left alone; 0 if nothing was
 	// said.
 	After time.Duration
-	// Deferred: nothing was tried, because whoever was to be called asks to be left
-	// alone. It does not count as a failure.
+	// Deferred says that nothing was sent, because others of the same place were
+	// asked to wait: the attempt does not count as one that failed, and is due
+	// again after After.
 	Deferred bool
 }
 

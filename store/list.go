@@ -35,6 +35,9 @@ const (
 
 	outputAfter = `SELECT run, attempt, seq, packed, data FROM output
 		WHERE run = ? AND attempt = ? AND seq > ? ORDER BY seq LIMIT ?`
+
+	outputBefore = `SELECT run, attempt, seq, packed, data FROM output
+		WHERE run = ? AND attempt = ? AND seq < ? ORDER BY seq DESC LIMIT 1`
 )
 
 // Deliveries lists deliveries, newest first, without their headers and bodies.

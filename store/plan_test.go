@@ -70,7 +70,7 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 // The listings have a test of their own.
 func TestTheReadersFollowIndexes(t *testing.T) {
 	s := openTemp(t)
-	for _, text := range []string{runsOf, outputAfter, oldDeliveries, oldRuns, oldestOutput, outputOf, outputSize, deleteUnaccepted} {
+	for _, text := range []string{runsOf, outputAfter, outputBefore, oldDeliveries, oldRuns, oldestOutput, outputOf, outputSize, deleteUnaccepted} {
 		followsAnIndex(t, s, text)
 	}
 	for _, f := range []runner.RunFilter{{Delivery: 1, Hook: "/a"}, {Delivery: 1, States: []runner.State{runner.Failed}}} {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"slices"
@@ -215,6 +216,28 @@ func TestDebounceOfTwoActions(t *testing.T) {
 		}
 		if got := stateOf(t, s, second[i]); got != runner.Waiting {
 			t.Errorf("of the second: %s", got)
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	s := openTemp(t)
+	r := newRun("/a", "r")
+	accept(t, s, newDelivery("/a", ""), r)
+	r.State, r.Attempt = runner.Running, 1
+	if err := s.Take(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"one\n", "two\n", "three\n"} {
+		data := binary.AppendVarint([]byte{byte(runner.Stdout)}, noon.UnixMicro())
+		data = append(binary.AppendUvarint(data, uint64(len(text))), text...)
+		if err := s.AppendOutput(t.Context(), &runner.Chunk{Run: r.ID, Attempt: 1, Seq: i + 1, Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for bytes, want := range map[int]string{0: "", 3: "ee\n", 6: "three\n", 8: "o\nthree\n", 100: "one\ntwo\nthree\n"} {
+		if got, err := s.Tail(t.Context(), r.ID, 1, bytes); err != nil || string(got) != want {
+			t.Errorf("%d bytes: %q, %v", bytes, got, err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktender/hooktender/outbound"
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 	"github.com/hooktender/hooktender/server"
@@ -110,11 +111,13 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	defer end()
 	go runner.Reap(life, log)
 
+	client := outbound.New("hooktender/" + versionText())
+	defer client.Close()
 	var mask atomic.Pointer[runner.Mask]
 	run, err := runner.New(runner.Config{
 		Store: st, Dir: filepath.Join(config.State, "payloads"), MaxRunning: config.Server.MaxRunning, MaxQueued: config.Server.MaxQueued,
 		Secret: func(ref rules.Reference) (rules.Secret, error) { return reloader.current().Set.Secret(ref) },
-		Mask:   mask.Load, Cgroups: groups,
+		Mask:   mask.Load, Cgroups: groups, Performer: newPerformers(reloader.current, st, client),
 		Log: log,
 	})
 	if err != nil {

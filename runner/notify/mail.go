@@ -191,7 +191,11 @@ func (m *mail) wording(err error) string {
 	}
 	s, ok := err.(*mailStep)
 	if !ok {
-		return cutLine(m.hide(err.Error()), 400)
+		text := err.Error()
+		if reply, ok := errors.AsType[*textproto.Error](err); ok {
+			text = fmt.Sprintf("%d %s", reply.Code, reply.Msg) // its Error quotes the words
+		}
+		return cutLine(m.hide(text), 400)
 	}
 	text := s.doing + ": " + m.wording(s.err)
 	if s.advice != "" {

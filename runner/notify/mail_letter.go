@@ -128,8 +128,11 @@ func cutLine(s string, most int) string {
 	for end > 0 && oneCharacter(runes[end-1], runes[end]) {
 		end--
 	}
-	if space := strings.LastIndexByte(string(runes[:end]), ' '); space > 0 && len([]rune(string(runes[:end])[space:])) < most/5 {
-		return string(runes[:end])[:space] + "…"
+	for space := end; space >= end-most/4 && space > 0; space-- {
+		if runes[space] == ' ' {
+			end = space
+			break
+		}
 	}
 	return string(runes[:end]) + "…"
 }

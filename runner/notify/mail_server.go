@@ -185,7 +185,7 @@ func adviceOnRecipient(err error) string {
 	switch c := smtpCode(err); {
 	case c == 530:
 		return "sign in: name the user in the URL, and set password"
-	case c >= 500 && (strings.Contains(words, "relay") || strings.Contains(words, " 5.7.")):
+	case c >= 500 && (strings.Contains(words, "relay") || strings.Contains(words, "5.7.")):
 		return "the server takes no mail for there from you: sign in, or have this machine allowed to relay"
 	case c >= 500:
 		return "check the address"

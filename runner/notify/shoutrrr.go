@@ -34,6 +34,9 @@ func sendByURL(ctx context.Context, serviceURL, title, text string) error {
 	if err != nil {
 		return &runner.PerformError{Err: err, Final: true}
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: the attempt ended before it was asked: %w", name, ctx.Err())
+	}
 	done := make(chan error, 1)
 	go func() { done <- tell(name, serviceURL, title, text) }()
 	select {
@@ -92,21 +95,21 @@ func CheckURL(serviceURL string) (err error) {
 func serviceName(serviceURL string) (string, error) {
 	scheme, _, ok := strings.Cut(serviceURL, "://")
 	if !ok {
-		return "", fmt.Errorf("this is no URL of a service: want service://…, where service is one of %s", strings.Join(services(), ", "))
+		return "", fmt.Errorf("this is no URL of a service: want service://…, where service is one of %s", strings.Join(shoutrrrServices(), ", "))
 	}
 	name, _, _ := strings.Cut(strings.ToLower(scheme), "+")
 	if name == "smtp" || name == "smtps" {
 		return "", errors.New("mail is not sent by url: set email instead")
 	}
-	if !slices.Contains(services(), name) && name != "hangouts" {
-		return "", fmt.Errorf("the service %q is not known: want one of %s", cutLine(name, 30), strings.Join(services(), ", "))
+	if !slices.Contains(shoutrrrServices(), name) && name != "hangouts" {
+		return "", fmt.Errorf("the service %q is not known: want one of %s", cutLine(name, 30), strings.Join(shoutrrrServices(), ", "))
 	}
 	return name, nil
 }
 
-// services lists what there is to choose from: neither what only writes a log,
+// shoutrrrServices lists what there is to choose from: neither what only writes a log,
 // nor mail, nor the old name of a service.
-func services() []string {
+func shoutrrrServices() []string {
 	list := new(router.ServiceRouter).ListServices()
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "logger" || s == "smtp" || s == "hangouts" })
 	slices.Sort(list)
@@ -127,7 +130,7 @@ func openService(name, serviceURL string) (types.Service, error) {
 	if strings.Contains(u.Scheme, "+") {
 		custom, ok := service.(types.CustomURLService)
 		if !ok {
-			return nil, fmt.Errorf("%s takes no address of one's own: want %s://…", name, name)
+			return nil, fmt.Errorf("%s takes no address of one's own after a +", name)
 		}
 		if u, err = custom.GetConfigURLFromCustom(u); err != nil {
 			return nil, err
@@ -137,8 +140,8 @@ func openService(name, serviceURL string) (types.Service, error) {
 }
 
 // answered finds the status in the library's words: alone at their end, named as
-// a status, or with its text.
-var answered = regexp.MustCompile(`(?:: |[Hh]TTP |status "?)([45]\d\d)(?:$|\b[ "])|\b([45]\d\d) [A-Z][a-z]`)
+// a status, with its text, or as the beginning of ntfy's own numbers.
+var answered = regexp.MustCompile(`(?:: |[Hh]TTP |status "?)([45]\d\d)(?:$|\b[ "])|\b([45]\d\d) [A-Z][a-z]|^failed to send ntfy .*\(([45]\d\d)\d\d\)`)
 
 // explainService makes of the library's words what the runner and a person are
 // told.
@@ -160,7 +163,7 @@ func explainService(name, serviceURL string, err error) error {
 
 func statusIn(text string) int {
 	for _, found := range answered.FindAllStringSubmatch(text, -1) {
-		status, _ := strconv.Atoi(found[1] + found[2])
+		status, _ := strconv.Atoi(found[1] + found[2] + found[3])
 		if http.StatusText(status) != "" {
 			return status
 		}
@@ -169,22 +172,35 @@ func statusIn(text string) int {
 }
 
 var (
-	address   = regexp.MustCompile(`[a-z+]+://[^\s"']+`)
-	separator = regexp.MustCompile(`[^A-Za-z0-9]+`)
+	anyURL       = regexp.MustCompile(`[a-z+]+://[^\s"']+`)
+	queryName    = regexp.MustCompile(`([?&])\w+=`)
+	betweenParts = regexp.MustCompile(`[^A-Za-z0-9]+`)
 )
 
 // hideURL takes out of a text what may come from the URL: addresses, which the
-// library builds from it, and every part that is long enough to be a secret.
+// library builds from it, and every part that is long enough to be a secret, as
+// it is written and as it is meant. The names of settings stay.
 func hideURL(text, serviceURL string) string {
-	text = address.ReplaceAllString(text, "***")
+	text = anyURL.ReplaceAllString(text, "***")
 	_, rest, _ := strings.Cut(serviceURL, "://")
-	plain, err := url.PathUnescape(rest)
-	if err != nil {
-		plain = rest
+	rest = queryName.ReplaceAllString(rest, "$1")
+	var parts []string
+	if u, err := url.Parse(serviceURL); err == nil {
+		password, _ := u.User.Password()
+		parts = append(parts, u.User.Username(), password, u.Host)
+		for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
+			plain, _ := url.PathUnescape(segment)
+			parts = append(parts, plain)
+		}
+		for _, values := range u.Query() {
+			parts = append(parts, values...)
+		}
 	}
-	parts := append(strings.FieldsFunc(rest+" "+plain, isURLMark), separator.Split(rest+" "+plain, -1)...)
+	whole := strings.Join(parts, " ") + " " + rest
+	parts = append(parts, strings.FieldsFunc(whole, isURLMark)...)
+	parts = append(parts, betweenParts.Split(whole, -1)...)
 	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
-	for _, part := range slices.Compact(parts) {
+	for _, part := range parts {
 		if len(part) >= 4 {
 			text = strings.ReplaceAll(text, part, "***")
 		}

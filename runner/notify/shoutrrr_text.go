@@ -49,7 +49,7 @@ func isPlain(serviceURL string) bool {
 	return err == nil && u.Query().Get("template") == ""
 }
 
-var ping = regexp.MustCompile(`(^|[^A-Za-z0-9])@|<(!|users/|at\b)`)
+var ping = regexp.MustCompile(`(^|[^A-Za-z0-9])@+|<(!|users/|at\b)`)
 
 // unping keeps a text from calling people: between the mark and the name comes a
 // space without width. An address of mail stays as it is.
