@@ -116,6 +116,12 @@ func (a *attempt) log(run *Run) {
 		level = slog.LevelWarn
 	}
 	attrs := []any{"run", run.ID, "hook", run.Hook, "rule", run.Rule, "state", run.State, "attempt", run.Attempt}
+	if run.Action != rules.ActionRun {
+		attrs = append(attrs, "action", run.Action)
+	}
+	if run.TellsOf != 0 {
+		attrs = append(attrs, "tells_of", run.TellsOf)
+	}
 	if run.StartedAt != nil {
 		attrs = append(attrs, "took", time.Since(*run.StartedAt).Round(time.Millisecond))
 	}

@@ -166,14 +166,26 @@ func (a *API) hooks(r *http.Request, _ httprouter.Params) (any, error) {
 		if s.Paused, by = a.Pauses.of(h.Path); by != nil {
 			s.PausedAt, s.PausedBy = utc(&by.At), by.Who
 		}
-		last, err := a.Store.Runs(r.Context(), runner.RunFilter{Hook: h.Path, Limit: 1})
-		if err != nil {
+		if s.LastRun, err = a.lastRun(r.Context(), h.Path); err != nil {
 			return nil, err
-		}
-		if len(last) > 0 {
-			s.LastRun = showRun(last[0])
 		}
 		shown[i] = s
 	}
 	return shown, nil
+}
+
+// lastRun is the last run of a hook that does something itself, nil if there is
+// none among the newest.
+func (a *API) lastRun(ctx context.Context, hook string) (*runner.Run, error) {
+	const newest = 20
+	list, err := a.Store.Runs(ctx, runner.RunFilter{Hook: hook, Limit: newest})
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range list {
+		if run.TellsOf == 0 {
+			return showRun(run), nil
+		}
+	}
+	return nil, nil
 }

@@ -59,7 +59,7 @@ func runsListCommand(c *client) *cobra.Command {
 			if err := json.Unmarshal(raw, &list); err != nil {
 				return fmt.Errorf("read the server's answer: %w", err)
 			}
-			return table(cmd.OutOrStdout(), "ID QUEUED HOOK RULE STATE TOOK DELIVERY ERROR", runRows(list))
+			return table(cmd.OutOrStdout(), "ID QUEUED HOOK RULE STATE TOOK DELIVERY ACTION ERROR", runRows(list))
 		},
 	}
 	l.add(cmd, "state")
@@ -71,7 +71,7 @@ func runRows(list []runner.Run) [][]string {
 	rows := make([][]string, len(list))
 	for i, r := range list {
 		rows[i] = []string{strconv.FormatInt(r.ID, 10), local(r.QueuedAt), r.Hook, r.Rule, shownState(&r),
-			took(&r), strconv.FormatInt(r.Delivery, 10), shorten(r.Error, 60)}
+			took(&r), strconv.FormatInt(r.Delivery, 10), r.Action, shorten(r.Error, 60)}
 	}
 	return rows
 }
@@ -264,7 +264,7 @@ func runsLogsCommand(c *client) *cobra.Command {
 			if err := c.get(cmd.Context(), fmt.Sprintf("/api/runs/%d", n), nil, &r); err != nil {
 				return err
 			}
-			if r.Attempt == 0 && !asJSON {
+			if begins := follow && r.State == runner.Queued; r.Attempt == 0 && !asJSON && !begins {
 				fmt.Fprintln(cmd.ErrOrStderr(), printable(notBegun(&r)))
 			}
 			if err := c.logs(cmd, n, follow, asJSON, times); err != nil || !follow {
