@@ -131,7 +131,10 @@ func (r *jsonReader) object(need *fields) (any, error) {
 	if need != nil {
 		object = map[string]any{}
 	}
-	for r.decoder.PeekKind() != '}' {
+	for names := 0; r.decoder.PeekKind() != '}'; names++ {
+		if names == maxValues { // the decoder remembers all of them
+			return nil, tooManyValues()
+		}
 		key, below, err := r.name(need)
 		if err != nil {
 			return nil, err

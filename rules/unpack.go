@@ -22,7 +22,7 @@ const (
 )
 
 func tooManyValues() error {
-	return fmt.Errorf("%w: it holds more than %d values that the rules ask for", ErrTooLarge, maxValues)
+	return fmt.Errorf("%w: it holds more than %d values that the rules ask for, or names in one object", ErrTooLarge, maxValues)
 }
 
 // ErrNoRoom is the error of a body for which there is no memory just now: 503 for
