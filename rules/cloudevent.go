@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // CloudEvents (HTTP Protocol Binding 1.0.2) come in two modes. In the structured
@@ -88,13 +90,15 @@ func isStructuredEvent(h http.Header) bool {
 }
 
 // eventOf reads type, id and source of a whole event. One that cannot be read is told when
-// the rules are asked.
+// the rules are asked. So are names that stand twice: to remember all of them here
+// would take several times the memory of the body, of a sender who may have proven
+// nothing.
 func eventOf(body []byte) (event, id, source string) {
 	need := &fields{}
 	need.add([]string{"type"})
 	need.add([]string{"id"})
 	need.add([]string{"source"})
-	value, err := readJSON(body, need)
+	value, err := readJSONWith(body, need, jsontext.AllowDuplicateNames(true))
 	if err != nil {
 		return "", "", ""
 	}

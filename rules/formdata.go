@@ -35,7 +35,7 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 		}
 		return readJSON([]byte(values[0]), need)
 	}
-	object := map[string]any{}
+	var fields formFields
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		list := make([]any, len(form[name]))
 		for i, value := range form[name] {
@@ -44,19 +44,37 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 			}
 			list[i] = value
 		}
-		if err := setField(object, name, list); err != nil {
+		if err := fields.set(name, list); err != nil {
 			return nil, err
 		}
 	}
-	return object, nil
+	return fields.object(), nil
 }
 
-// setField puts the values of a form field where its name says.
-func setField(object map[string]any, name string, values []any) error {
+// formFields is the object that the fields of a form spell.
+type formFields struct {
+	root map[string]any
+	held int // values, as maxValues counts them
+}
+
+func (f *formFields) object() map[string]any {
+	if f.root == nil {
+		f.root = map[string]any{}
+	}
+	return f.root
+}
+
+// set puts the values of a form field where its name says.
+func (f *formFields) set(name string, values []any) error {
 	path, isList := fieldPath(name)
+	object := f.object()
+	f.held += len(values)
 	for i, step := range path[:len(path)-1] {
 		next, there := object[step]
 		if !there {
+			if f.held += 1 + objectValues; f.held > maxValues {
+				return tooManyValues()
+			}
 			next = map[string]any{}
 			object[step] = next
 		}

@@ -37,13 +37,18 @@ var jsonReaders = sync.Pool{New: func() any {
 // so that none loses a digit; other numbers are float64. Of objects, only what need asks for is
 // kept; the rest is checked all the same.
 func readJSON(body []byte, need *fields) (any, error) {
+	return readJSONWith(body, need)
+}
+
+// readJSONWith is readJSON with other options of the decoder.
+func readJSONWith(body []byte, need *fields, options ...jsontext.Options) (any, error) {
 	r := jsonReaders.Get().(*jsonReader)
 	if len(body) <= maxPooled {
 		defer jsonReaders.Put(r)
 	}
 	// The decoder reads a bytes.Buffer in place, without copying the body.
 	r.buf = *bytes.NewBuffer(trimMark(body))
-	r.decoder.Reset(&r.buf)
+	r.decoder.Reset(&r.buf, options...)
 	r.held = 0
 	defer func() { r.buf = bytes.Buffer{}; r.decoder.Reset(&r.buf) }()
 
@@ -126,7 +131,10 @@ func (r *jsonReader) object(need *fields) (any, error) {
 	if need != nil {
 		object = map[string]any{}
 	}
-	for r.decoder.PeekKind() != '}' {
+	for names := 0; r.decoder.PeekKind() != '}'; names++ {
+		if names == maxValues { // the decoder remembers all of them
+			return nil, tooManyValues()
+		}
 		key, below, err := r.name(need)
 		if err != nil {
 			return nil, err
@@ -136,6 +144,9 @@ func (r *jsonReader) object(need *fields) (any, error) {
 			return nil, err
 		}
 		if below != nil {
+			if len(object) == 0 {
+				r.held += objectValues
+			}
 			object[key] = value
 		}
 	}

@@ -25,7 +25,7 @@ type File struct {
 // readMultipart makes an object of a multipart form as readForm does. A file is
 // {"filename", "content_type", "size"}; its bytes are for the script.
 func readMultipart(contentType string, body []byte) (any, error) {
-	object := map[string]any{}
+	var fields formFields
 	values := map[string][]any{}
 	var names []string // in the order in which they came
 	for part, err := range parts(contentType, body) {
@@ -44,11 +44,11 @@ func readMultipart(contentType string, body []byte) (any, error) {
 		values[part.Field] = append(values[part.Field], value)
 	}
 	for _, name := range names {
-		if err := setField(object, name, values[name]); err != nil {
+		if err := fields.set(name, values[name]); err != nil {
 			return nil, err
 		}
 	}
-	return object, nil
+	return fields.object(), nil
 }
 
 // files is the Content-Type of a request that came with files, otherwise "".

@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -146,6 +147,12 @@ var payloadCases = []struct {
 	{name: "no JSON without a type", body: `a=1`, fails: "not JSON"},
 	{name: "empty", body: "", want: nil},
 	{name: "a great many values", body: "[" + strings.Repeat("0,", maxValues) + "0]", tooLarge: true},
+	{name: "a great many names", body: manyNames(maxValues + 1), tooLarge: true},
+	{name: "a great many fields in fields", contentType: formType, body: manyFields(5000), tooLarge: true},
+	{name: "a great many objects", body: "[" + strings.Repeat(`{"a":0},`, maxValues/4) + "0]", tooLarge: true},
+	{name: "a great many empty objects", body: "[" + strings.Repeat(`{},`, maxValues-2) + "0]", want: manyObjects(maxValues - 2)},
+	{name: "a great many attributes", contentType: "text/xml", body: "<a" + strings.Repeat(" b =\n'='", maxAttributes+1) + "/>", tooLarge: true},
+	{name: "a great many elements with elements", contentType: "text/xml", body: "<a>" + strings.Repeat("<b><c/></b>", maxValues/4) + "</a>", tooLarge: true},
 	{name: "a great many elements", contentType: "application/xml", body: "<a>" + strings.Repeat("<b/>", maxValues) + "</a>", tooLarge: true},
 	{name: "a great many fields", contentType: formType, body: strings.Repeat("a&", maxValues), tooLarge: true},
 	{name: "empty XML", contentType: "text/xml", body: "", want: nil},
@@ -213,6 +220,31 @@ var xmlCases = []struct {
 	{name: "as deep as may be", body: strings.Repeat("<a>", maxDepth) + strings.Repeat("</a>", maxDepth), want: deepElement(maxDepth)},
 	{name: "too deep", body: strings.Repeat("<a>", maxDepth+1) + strings.Repeat("</a>", maxDepth+1), fails: "nested more than"},
 	{name: "JSON", body: `{}`, fails: "outside of the root"},
+}
+
+func manyNames(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"%d":0`, i)
+	}
+	return "{" + b.String()[1:] + "}"
+}
+
+// manyFields is a form of n fields, each in as many as may be.
+func manyFields(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a%d%s&", i, strings.Repeat("[b]", maxDepth))
+	}
+	return b.String()
+}
+
+func manyObjects(n int) any {
+	list := make([]any, n, n+1)
+	for i := range list {
+		list[i] = map[string]any{}
+	}
+	return append(list, 0)
 }
 
 func deepElement(depth int) any {

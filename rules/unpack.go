@@ -14,11 +14,15 @@ import (
 // than itself: 413 for the sender.
 var ErrTooLarge = errors.New("the body is too large")
 
-// maxValues is how many values of a payload are held in memory for the rules.
-const maxValues = 1_000_000
+// maxValues is how many values of a payload are held in memory for the rules. An
+// object that is not empty counts for as many more as it takes the memory of.
+const (
+	maxValues    = 1_000_000
+	objectValues = 2
+)
 
 func tooManyValues() error {
-	return fmt.Errorf("%w: it holds more than %d values that the rules ask for", ErrTooLarge, maxValues)
+	return fmt.Errorf("%w: it holds more than %d values that the rules ask for, or names in one object", ErrTooLarge, maxValues)
 }
 
 // ErrNoRoom is the error of a body for which there is no memory just now: 503 for

@@ -46,6 +46,11 @@ func sharedFolder(dir string) string {
 // sharing is held while a shared folder is made or, empty, removed.
 var sharing sync.Mutex
 
+// maxLoads is how many payloads are in memory at once on their way from the store
+// to a file: when many runs begin at once, as those of a hook that was paused, all
+// of them may be large.
+const maxLoads = 2
+
 // writePayload makes the file with the body, and opens it for reading. A full
 // disk is no fault of the script's, so the run waits for it to pass, as long as
 // it is wanted; after that the file is nil. Anything else ends the run: what is
@@ -56,6 +61,8 @@ func (a *attempt) writePayload(run *Run, as *account) (f *os.File, failed error)
 		if a.endedBy() != none {
 			return nil
 		}
+		a.r.loads <- struct{}{}
+		defer func() { <-a.r.loads }()
 		body, err := a.r.Store.Body(ctx, run.Delivery)
 		if err != nil {
 			return err

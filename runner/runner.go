@@ -41,6 +41,8 @@ type Runner struct {
 	stopping, killing context.Context
 	stop, kill        context.CancelFunc
 
+	loads chan struct{} // holds a token for each payload that is being loaded
+
 	cancels sync.Mutex // held while a run that is out of the queue is canceled in the store
 
 	mu      sync.Mutex
@@ -66,7 +68,10 @@ func New(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("find the folder for payloads: %w", err)
 	}
 	c.Dir = dir
-	r := &Runner{Config: c, running: map[int64]*attempt{}, telling: map[int64]bool{}, waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{}}
+	r := &Runner{
+		Config: c, loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, telling: map[int64]bool{},
+		waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{},
+	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
 	return r, nil

@@ -110,6 +110,14 @@ func readSized(r io.Reader, length, limit int64, room *reservation) ([]byte, err
 // unpacked.
 const allBodies = 128 << 20
 
+// SoftMemory is how much memory, in bytes, the process should make do with before
+// the garbage collector works harder: the bodies of all requests, what the rules see
+// of the largest, and what else there is. It is no bound; beyond it everything is
+// slower.
+func SoftMemory(maxBody int64) int64 { return bodyRoom(maxBody) + 12*maxBody + 64<<20 }
+
+func bodyRoom(maxBody int64) int64 { return max(allBodies, 3*maxBody) }
+
 // A budget is memory that many share.
 type budget struct{ used atomic.Int64 }
 

@@ -178,7 +178,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	var err error
-	room := &reservation{budget: &in.bodies, limit: max(allBodies, 3*h.maxBody)}
+	room := &reservation{budget: &in.bodies, limit: bodyRoom(h.maxBody)}
 	defer room.release()
 	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)

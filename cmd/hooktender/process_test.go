@@ -107,7 +107,19 @@ var servingLine = regexp.MustCompile(`msg=serving listen=(\S+)`)
 // startServer runs hooktender serve on a configuration, with any free port.
 func startServer(t *testing.T, config, state string, env ...string) *serverProcess {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", config, "--listen", "127.0.0.1:0", "--console", "off", "--state", state)
+	s := launchServer(t, os.Args[0], config, state, env...)
+	// From here on nobody reads the log line by line.
+	go func() {
+		for range s.lines {
+		}
+	}()
+	return s
+}
+
+// launchServer is startServer with another binary, whose log is there to be read.
+func launchServer(t *testing.T, binary, config, state string, env ...string) *serverProcess {
+	t.Helper()
+	cmd := exec.Command(binary, "serve", config, "--listen", "127.0.0.1:0", "--console", "off", "--state", state)
 	cmd.Env = append(append(os.Environ(), asHooktender+"=1"), env...)
 	b, err := startBackground(cmd)
 	if err != nil {
@@ -120,11 +132,6 @@ func startServer(t *testing.T, config, state string, env ...string) *serverProce
 		t.Fatal(err)
 	}
 	s.address = m[1]
-	// From here on nobody reads the log line by line.
-	go func() {
-		for range b.lines {
-		}
-	}()
 	return s
 }
 

@@ -7,5 +7,6 @@ package main
 func init() {
 	burstEvents, burstPerGroup, burstMemory = 1000, 20, 0
 	soakEvents = 1500
+	serverBinary = builtBinary
 	modelRounds, modelSteps = 8, 10
 }

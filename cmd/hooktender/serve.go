@@ -133,6 +133,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		pauses.Use(c)
 		intake.Use(c)
+		limitMemory(c)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 		st.Keep(c.Keep)
 		warnOfUnmet(c, groups, log)

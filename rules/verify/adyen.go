@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 )
@@ -29,12 +30,15 @@ var adyenFields = [][]string{
 
 var adyenSignature = []string{"additionalData", "hmacSignature"}
 
-// adyenItems are the notifications of a body.
-func adyenItems(root *jsonNode) (items []jsonNode) {
-	for _, raw := range readJSON(root.child("notificationItems")).list {
-		items = append(items, readJSON(readJSON(raw).child("NotificationRequestItem")))
+// adyenItems ranges over the notifications of a body.
+func adyenItems(root *jsonNode) iter.Seq2[int, jsonNode] {
+	return func(yield func(int, jsonNode) bool) {
+		for i, item := range nodeOf(root.child("notificationItems")).items() {
+			if !yield(i, nodeOf(item.child("NotificationRequestItem"))) {
+				return
+			}
+		}
 	}
-	return items
 }
 
 func adyenMessage(item jsonNode) message {
@@ -51,11 +55,9 @@ func adyenMessage(item jsonNode) message {
 
 // verify wants every notification of the body to be genuine.
 func (p *adyen) verify(r *Request) error {
-	items := adyenItems(r.jsonRoot())
-	if len(items) == 0 {
-		return reject("no notificationItems in the JSON body")
-	}
-	for i, item := range items {
+	some := false
+	for i, item := range adyenItems(r.jsonRoot()) {
+		some = true
 		claimed, err := encodings["base64"].decode(item.at(adyenSignature))
 		if err != nil || len(claimed) == 0 {
 			return reject("notification %d has no additionalData.hmacSignature in base64", i+1)
@@ -72,16 +74,19 @@ func (p *adyen) verify(r *Request) error {
 			return reject("signature of notification %d does not match", i+1)
 		}
 	}
+	if !some {
+		return reject("no notificationItems in the JSON body")
+	}
 	return nil
 }
 
 // sign gives a body without notifications an empty one.
 func (p *adyen) sign(r *Request) error {
-	if len(adyenItems(r.jsonRoot())) == 0 {
+	if nodeOf(r.jsonRoot().child("notificationItems")).child("0") == nil {
 		r.setBody([]byte(`{"live":"false","notificationItems":[{"NotificationRequestItem":{"eventCode":"TEST"}}]}`))
 	}
 	for i, item := range adyenItems(r.jsonRoot()) {
-		if item.object == nil {
+		if !item.isObject() {
 			return errors.New("an element of notificationItems has no NotificationRequestItem")
 		}
 		sum, err := p.keys[0].sign(adyenMessage(item))

@@ -10,6 +10,10 @@ import (
 	"net/url"
 )
 
+// maxParts bounds the parts of a multipart body. Fields of other forms are bounded by
+// net/url.
+const maxParts = 1000
+
 const urlencoded = "application/x-www-form-urlencoded"
 
 // A form is what a body holds in fields, or why it could not be read. One field
@@ -55,13 +59,17 @@ func readMultipart(body []byte, boundary string) (url.Values, error) {
 		return nil, errors.New("no boundary")
 	}
 	values, last := url.Values{}, []byte("--"+boundary+"--")
-	for reader := multipart.NewReader(bytes.NewReader(body), boundary); ; {
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	for count := 0; ; count++ {
 		part, err := reader.NextPart()
 		if err == io.EOF && bytes.Contains(body, last) { // it is also what a cut-off header yields
 			return values, nil
 		}
 		if err != nil {
 			return nil, err
+		}
+		if count == maxParts {
+			return nil, errors.New("too many parts")
 		}
 		if err := addField(values, part); err != nil {
 			return nil, err
