@@ -61,7 +61,7 @@ type ExpectedRun struct {
 	User     *string
 	Notify   []NamedText // who is told, and what; others may be
 	Throttle *string     // its key
-	Debounce *string // likewise
+	Debounce *string     // likewise
 }
 
 // A NamedText is a variable with its value.

@@ -45,7 +45,7 @@ var usualMoments = []Moment{OnFailure, OnRecovery, OnApproval}
 
 func readNotices(n node) []noticeSetting {
 	list := []noticeSetting{} // an empty one takes what the defaults say away
-	elements := []node{n} // notify: ops
+	elements := []node{n}     // notify: ops
 	if n.Kind != yaml.ScalarNode {
 		elements = n.list()
 	}

@@ -179,6 +179,7 @@ func TestCallsAndProcessesHaveTheirOwnPlaces(t *testing.T) {
 			t.Errorf("%+v", run)
 		}
 	}
+	h.stop(t.Context())
 	if running, queued := h.runner.Load(); running > 0 || queued > 0 {
 		t.Errorf("%d running, %d queued", running, queued)
 	}
