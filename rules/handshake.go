@@ -44,6 +44,18 @@ func (h *Hook) Brings(r *Request) bool {
 	return h.verifier != nil && h.verifier.Brings(h.evidence(r, r.ReceivedAt))
 }
 
+// Challenge is what WWW-Authenticate tells a sender that is not believed (RFC 9110,
+// section 11.6.1), "" for a proof that HTTP has no name for.
+func (h *Hook) Challenge() string {
+	switch h.preset {
+	case "basic":
+		return `Basic realm="hooktender"`
+	case "bearer":
+		return "Bearer"
+	}
+	return ""
+}
+
 // A Receipt is what the provider insists on being told of each event, in place
 // of what senders are told otherwise.
 type Receipt struct {

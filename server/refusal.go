@@ -33,6 +33,9 @@ func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Req
 		w.Header().Set("Connection", "close") // what is left of the body is not read
 	}
 	status, msg := rejection(cause)
+	if challenge := hook.Challenge(); status == http.StatusUnauthorized && challenge != "" {
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
 	if status == http.StatusUnauthorized && hook.Receipt() != nil {
 		answerPlain(w, status, "") // a provider that insists on its answers does so here
 		return

@@ -33,3 +33,19 @@ hooks:
 		t.Errorf("beyond it: %+v", a)
 	}
 }
+
+// A 401 says how to prove oneself where HTTP has a name for it.
+func TestChallenge(t *testing.T) {
+	d := openPublic(t, `
+hooks:
+  /basic: {verify: {basic: {user: u, password: x}}, rules: [{run: "true"}]}
+  /bearer: {verify: {bearer: x}, rules: [{run: "true"}]}
+  /github: {verify: {github: x}, rules: [{run: "true"}]}
+`)
+	for path, want := range map[string]string{"/basic": `Basic realm="hooktender"`, "/bearer": "Bearer", "/github": ""} {
+		got := d.send(t, d.request(t, "POST", path, "{}"))
+		if challenge := got.header.Get("WWW-Authenticate"); got.status != 401 || challenge != want {
+			t.Errorf("%s: answered %d, WWW-Authenticate %q", path, got.status, challenge)
+		}
+	}
+}

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -29,16 +27,6 @@ const hostileStalled = 4
 // serverBinary is what TestHostileBodies starts: this test binary, unless it has the race
 // detector, with which everything takes many times the memory.
 var serverBinary = func(*testing.T) string { return os.Args[0] }
-
-// builtBinary is hooktender as it is delivered.
-func builtBinary(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "hooktender")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
-}
 
 // TestHostileBodies: whatever the largest bodies hold, the server answers their
 // senders, takes a genuine event meanwhile, stays within its bound of memory, and
