@@ -76,7 +76,7 @@ func checkCommit(t *testing.T, name string, got, want *Commit) {
 
 // Shapes of which nothing is recorded, as their providers' pages have them.
 func TestCommitOf(t *testing.T) {
-	const sha = "178864a7d521b6f5e720b386b2c2b0ef8563e0dc"
+
 	const zero = "0000000000000000000000000000000000000000"
 	for name, c := range map[string]struct {
 		body string
