@@ -90,7 +90,7 @@ type policyKey struct{}
 // body, and nobody learns the URL that led there.
 func (p Policy) redirect(req *http.Request, via []*http.Request) error {
 	stays := sameHost(via[0].URL, req.URL)
-	if len(via) > p.Redirects || !stays && req.Body != nil {
+	if len(via) > p.Redirects || !stays && req.Body != nil && req.Body != http.NoBody {
 		return http.ErrUseLastResponse
 	}
 	req.Header.Del("Referer")
