@@ -295,12 +295,20 @@ func TestStatusOfNoService(t *testing.T) {
 	}
 }
 
-func TestStatusNeverGoesElsewhere(t *testing.T) {
+// TestStatusFollowsNobody: neither to another host with the token, nor to where a
+// POST becomes a GET that is answered well and says nothing.
+func TestStatusFollowsNobody(t *testing.T) {
 	elsewhere, got := standIn(t, answer(201, "", ""))
-	url, _ := standIn(t, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
-	})
-	if _, err := perform(t, statusOn("github", url, nil), ""); err == nil || len(*got) != 0 {
-		t.Errorf("%v, %d requests", err, len(*got))
+	for _, to := range []string{elsewhere, "/repositories/1"} {
+		for _, status := range []int{http.StatusMovedPermanently, http.StatusTemporaryRedirect} {
+			url, here := standIn(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/repos/") {
+					http.Redirect(w, r, to, status)
+				}
+			})
+			if _, err := perform(t, statusOn("github", url, nil), ""); err == nil || !err.Final || len(*got) != 0 || len(*here) != 1 {
+				t.Errorf("%d to %s: %v, %d requests", status, to, err, len(*got)+len(*here))
+			}
+		}
 	}
 }
