@@ -74,9 +74,9 @@ func (h *httpCall) settings() []setting {
 	return []setting{
 		{"url", urlValues.to(&h.url), "where to; what a payload contributes to it is escaped", mustBe},
 		{"method", oneOf(methods...).to(&h.method), "HTTP method", "`POST`"},
-		{"headers", form{h.readHeaders, headersSchema}, "headers, each a text with {{ values }}", "none"},
+		{"headers", form{h.readHeaders, headersSchema}, "headers of the request, beside our own", "none"},
 		{"json", form{func(n node) { h.bodyIs(BodyJSON, n); h.json = n.jsonTree() }, func() *schema { return &schema{Title: "anything"} }}, "the body as JSON: any tree; a text that is one {{ value }} keeps the value's type", ""},
-		{"form", form{func(n node) { h.bodyIs(BodyForm, n); h.readForm(n) }, formSchema}, "the body as a form: fields, each a text with {{ values }} or a list of them", ""},
+		{"form", form{func(n node) { h.bodyIs(BodyForm, n); h.readForm(n) }, formSchema}, "the body as a form", ""},
 		{"body", form{func(n node) { h.bodyIs(BodyText, n); h.body = n.value() }, values.schema}, "the body as text with {{ values }}", "with POST, PUT and PATCH the delivery's body, as it arrived"},
 		{"sign", signings.to(&h.sign), "how the receiver can tell that it is genuine: a provider's scheme and its secret, as in `{standard-webhooks: \"${env:SECRET}\"}`", "not at all"},
 		{"expect", conditions.to(&h.expect), "which answers are good: a condition on `status`, `headers` and `body`", "any 2xx"},

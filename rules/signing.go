@@ -23,20 +23,10 @@ type Signing struct {
 }
 
 var signings = kind[*Signing]{node.signing, func() *schema {
-	s := mappingOf(signingSettings()...)
-	s.MinProperties, s.MaxProperties = 1, 1
+	s := namedOf(&schema{Enum: verify.Presets()}, &schema{AnyOf: []*schema{aText("")(), {Type: []string{"object"}}}})
+	s.Title, s.MinProperties, s.MaxProperties = "a provider's name with its secret", 1, 1
 	return s
 }}
-
-// signingSettings lists the presets; only one is read, by signing.
-func signingSettings() (all []setting) {
-	for _, name := range verify.Presets() {
-		p := newProof()
-		p.scheme, _ = verify.Preset(name)
-		all = append(all, setting{name, form{schema: p.presetSchema}, p.scheme.Describe(), ""})
-	}
-	return all
-}
 
 // signing reads the name of a preset and its secret, and signs something on trial:
 // what only the provider can sign is no way to sign.

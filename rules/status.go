@@ -42,11 +42,11 @@ var codeHosts = []struct {
 	own         bool // it stands on somebody's own machine, so its URL has to be said
 	users       bool // it knows a user with a password in the place of a token
 }{
-	{ServiceGitHub, "GitHub, or GitHub Enterprise Server with `url: https://HOST/api/v3`", false, false},
-	{ServiceGitLab, "GitLab, or one's own with `url`", false, false},
-	{ServiceGitea, "Gitea or Forgejo", true, false},
-	{ServiceBitbucket, "Bitbucket Cloud", false, true},
-	{ServiceBitbucketServer, "Bitbucket Data Center", true, true},
+	{ServiceGitHub, "the token for GitHub; GitHub Enterprise Server has `url: https://HOST/api/v3`", false, false},
+	{ServiceGitLab, "the token for GitLab; one's own has `url`", false, false},
+	{ServiceGitea, "the token for Gitea or Forgejo, and where that is", true, false},
+	{ServiceBitbucket, "the token, or user and password, for Bitbucket Cloud", false, true},
+	{ServiceBitbucketServer, "the token, or user and password, for Bitbucket Data Center, and where that is", true, true},
 }
 
 // status is the setting, whose texts may hold values.
@@ -77,7 +77,7 @@ func (s *status) settings() []setting {
 		if !host.own {
 			is = func() *schema { return &schema{AnyOf: []*schema{aText("")(), mapping()}, Title: "token, or mapping"} }
 		}
-		all = append(all, setting{host.name, form{func(n node) { s.readHost(n, host.name, host.own, host.users) }, is}, host.about + ": the token, or more", ""})
+		all = append(all, setting{host.name, form{func(n node) { s.readHost(n, host.name, host.own, host.users) }, is}, host.about, ""})
 	}
 	return append(all,
 		setting{"repository", keys.to(&s.repository), "the repository with its owner, as in `octo-org/website`", "what the event says"},
@@ -95,13 +95,13 @@ func (s *status) hostSettings(users, own bool) []setting {
 		unset = mustBe
 	}
 	settings := []setting{
-		{"token", form{func(n node) { s.at.Token = n.tokenReference() }, aText("")}, "a token that may set statuses", ""},
+		{"token", form{func(n node) { s.at.Token = n.tokenReference() }, aText("token")}, "a token that may set statuses", ""},
 		{"url", urls.to(&s.at.API), "base URL of the API, or of the server", unset},
 	}
 	if users {
 		settings = append(settings,
 			setting{"user", texts.to(&s.at.User), "whose `password` it is, in the place of a token", ""},
-			setting{"password", form{func(n node) { s.at.Token = n.tokenReference() }, aText("")}, "an API token or app password of the user", ""},
+			setting{"password", form{func(n node) { s.at.Token = n.tokenReference() }, aText("password")}, "an API token or app password of the user", ""},
 		)
 	}
 	return settings
