@@ -9,14 +9,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
 // A Policy says how far a request may go. The zero value is for a URL that comes
 // from outside.
 type Policy struct {
-	Private   bool // the host it names may be on this machine or in its network
-	Redirects int  // how many are followed; the next is the answer
+	Private bool // the host it names may be on this machine or in its network
+	// Redirects is how many are followed; the next is the answer. So is one that
+	// would take the request's body to another host.
+	Redirects int
 	// Anywhere lets redirects lead to this machine or its network, too.
 	Anywhere bool
 	Limit    int64 // bytes of the answer's body that are kept; the rest is not read
@@ -83,19 +86,40 @@ func (c *Client) Do(ctx context.Context, req *http.Request, p Policy) (*Answer, 
 type policyKey struct{}
 
 // redirect is asked before a redirect is followed. What the request carried was
-// meant for the host that it named: another one gets none of it.
+// meant for the host that it named: another one gets neither its headers nor its
+// body, and nobody learns the URL that led there.
 func (p Policy) redirect(req *http.Request, via []*http.Request) error {
-	if len(via) > p.Redirects {
+	stays := sameHost(via[0].URL, req.URL)
+	if len(via) > p.Redirects || !stays && req.Body != nil && req.Body != http.NoBody {
 		return http.ErrUseLastResponse
 	}
-	if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
-		for name := range req.Header {
-			if name != "Accept" && name != "Content-Type" && name != "User-Agent" {
-				req.Header.Del(name)
-			}
+	req.Header.Del("Referer")
+	if stays {
+		return nil
+	}
+	for name := range req.Header {
+		if name != "Accept" && name != "User-Agent" {
+			req.Header.Del(name)
 		}
 	}
 	return nil
+}
+
+// sameHost tells whether a redirect leads to where the request went, or from
+// there to HTTPS, as many hosts ask for.
+func sameHost(from, to *url.URL) bool {
+	if from.Hostname() != to.Hostname() {
+		return false
+	}
+	return from.Scheme == to.Scheme && port(from) == port(to) ||
+		port(from) == "80" && to.Scheme == "https" && port(to) == "443"
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
 // policyTransport takes the connection that the policy of a request allows. They
@@ -111,13 +135,23 @@ func (t policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.guarded.RoundTrip(req)
 }
 
-// explain takes the URL out of an error.
+// explain takes URLs out of an error: the request's own, and that of a redirect.
 func explain(ctx context.Context, err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+	}
+	if cause := ctx.Err(); cause != nil {
+		return cause
+	}
+	for {
+		u, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			break
+		}
 		err = u.Err
 	}
-	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() == context.DeadlineExceeded {
-		return fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+	if strings.Contains(err.Error(), "Location header") {
+		return errors.New("the answer is a redirect to what is no URL")
 	}
 	return err
 }

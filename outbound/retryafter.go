@@ -15,7 +15,7 @@ const maxRetryAfter = 24 * time.Hour
 // 10.2.3). It is never more than a day.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	s := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseFloat(s, 64); err == nil && seconds >= 0 {
+	if seconds, err := strconv.ParseFloat(s, 64); err == nil && '0' <= s[0] && s[0] <= '9' {
 		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	if at, err := http.ParseTime(s); err == nil {

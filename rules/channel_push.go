@@ -138,39 +138,24 @@ type Webhook struct {
 func (w *Webhook) settings() []setting {
 	return []setting{
 		{"url", secretURLs.to(&w.URL), "where it is sent", mustBe},
-		{"headers", form{w.readHeaders, headersSchema}, "headers of the request", "none"},
+		{"headers", form{w.readHeaders, func() *schema { return headersSchema(aText("text")()) }}, "headers of the request", "none"},
 		{"sign", form{w.readSign, aText("secret")}, "key by which it is signed as [Standard Webhooks](https://www.standardwebhooks.com) says: `whsec_` and base64", "not signed"},
 	}
 }
 
 func (w *Webhook) check(node) {}
 
-func headersSchema() *schema {
-	s := namedOf(&schema{Pattern: headerName.String()}, aText("text")())
-	s.Title = "headers, each a text"
-	return s
-}
-
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
-// ownHeaders are set by whoever sends the request.
-var ownHeaders = []string{"content-length", "content-type", "host", "transfer-encoding", "connection"}
-
 func (w *Webhook) readHeaders(n node) {
-	for key, value := range n.entries() {
-		name := key.Value
-		switch {
-		case !headerName.MatchString(name):
-			key.problem("%q is not the name of a header; write one like X-Token", name)
-		case slices.Contains(ownHeaders, strings.ToLower(name)):
-			key.problem("%s is set by the request itself; leave it out", name)
-		default:
-			text := value.token()
-			if text != nil && strings.ContainsFunc(value.lastSecret(), unicode.IsControl) {
-				value.problem("holds a character that no header can, such as a line break")
-			}
-			w.Headers = append(w.Headers, EnvVar{name, text})
+	for name, value := range n.requestHeaders() {
+		if name == "Content-Type" || name == "Host" {
+			value.problem("is set by the request itself; leave it out")
+			continue
 		}
+		text := value.token()
+		if text != nil && strings.ContainsFunc(value.lastSecret(), unicode.IsControl) {
+			value.problem("holds a character that no header can, such as a line break")
+		}
+		w.Headers = append(w.Headers, EnvVar{name, text})
 	}
 }
 

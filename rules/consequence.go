@@ -8,24 +8,35 @@ import (
 
 // How long a run may take whose rule does not say so.
 const (
-	runTimeout = Duration(10 * time.Minute)
+	runTimeout  = Duration(10 * time.Minute)
+	httpTimeout = Duration(30 * time.Second)
 )
 
 // commands are what follows when the rule fires: what it runs and whom it calls
 // or, where it does neither, who is told. Each is a run by itself.
 func (r *rule) commands(env environment) ([]*Command, error) {
 	commit := (*Commit)(nil)
-	if len(r.notices) > 0 {
+	if len(r.notices) > 0 || r.status != nil {
 		commit = commitOf(env.Payload)
 	}
 	tell, err := r.tell(env, commit)
 	if err != nil {
 		return nil, err
 	}
+	status, err := r.statusOf(env, commit)
+	if err != nil {
+		return nil, err
+	}
 	if r.acts {
+		if status != nil {
+			tell = append(tell, Notice{Status: status})
+		}
 		return r.actions(env, tell)
 	}
 	var list []*Command
+	if status != nil {
+		list = append(list, StatusCommand(status))
+	}
 	for _, t := range tell {
 		list = append(list, NotifyCommand(&Notification{To: t.To, Message: t.Message, Commit: t.Commit}))
 	}
@@ -37,10 +48,26 @@ func (r *rule) commands(env environment) ([]*Command, error) {
 	return list, nil
 }
 
+// statusOf is what the commit's place is told, nil for nothing. Defaults count for
+// events that name no commit, too.
+func (r *rule) statusOf(env environment, commit *Commit) (*CommitStatus, error) {
+	if r.status == nil || commit == nil && !r.ownStatus {
+		return nil, nil
+	}
+	return r.status.of(env, r.name, commit)
+}
+
 // actions are the commands of a rule that runs something, or calls somebody.
 func (r *rule) actions(env environment, tell []Notice) (list []*Command, err error) {
-	if r.acts {
+	if r.runs() {
 		c, err := r.process(env)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	if r.http != nil {
+		c, err := r.call(env)
 		if err != nil {
 			return nil, err
 		}
@@ -99,6 +126,24 @@ func (r *rule) process(env environment) (*Command, error) {
 	return cmd, nil
 }
 
+func (r *rule) runs() bool { return r.script != "" || len(r.argv) > 0 }
+
+// call is the command that calls somebody. It is tried again unless the rule says
+// otherwise: what fails mostly passes, and an answer that will not change ends it.
+func (r *rule) call(env environment) (*Command, error) {
+	call, err := r.http.of(env)
+	if err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	retry := r.retry
+	if retry == nil {
+		retry = &Retry{Attempts: 5, Delay: Duration(10 * time.Second), MaxDelay: Duration(10 * time.Minute), On: []string{onFailure, onTimeout}}
+	}
+	return &Command{
+		HTTP: call, Timeout: cmp.Or(r.timeout, httpTimeout), Grace: tellGrace, OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: retry,
+	}, nil
+}
+
 // fields is what the rule reads of the payload.
 func (r *rule) fields() *fields {
 	all := &fields{}
@@ -123,5 +168,7 @@ func (r *rule) fields() *fields {
 	if len(r.notices) > 0 {
 		all.merge(commitFields)
 	}
+	all.merge(r.status.fields())
+	all.merge(r.http.fields())
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,14 @@ type Server struct {
 	MaxBody        int64 // bytes
 	MaxRunning     int   // runs at once, over all hooks
 	MaxQueued      int   // runs that wait for a place; beyond that, senders are asked to come again
+}
+
+// PageOf is where people can look at a run, "" where no console_url is set.
+func (s *Server) PageOf(run int64) string {
+	if s.ConsoleURL == "" {
+		return ""
+	}
+	return s.ConsoleURL + "/runs/" + strconv.FormatInt(run, 10)
 }
 
 // Proxies are those whose X-Forwarded-For is believed.

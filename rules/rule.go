@@ -25,12 +25,14 @@ func (always) reads() *fields                  { return &fields{} }
 
 // A rule is a condition and the commands that follow from it.
 type rule struct {
-	name   string
-	when   condition
-	asks   string  // when as the file has it; "" for always
-	script string  // string form of run
-	argv   []value // list form of run
-	acts   bool    // it runs something
+	name      string
+	when      condition
+	asks      string    // when as the file has it; "" for always
+	script    string    // string form of run
+	argv      []value   // list form of run
+	http      *httpCall // nil: it calls nobody
+	acts      bool      // it runs something, or calls somebody
+	ownStatus bool      // its status is not that of the defaults
 	ruleSettings
 }
 
@@ -39,21 +41,32 @@ func (c *compiler) readRule(name string, n node) *rule {
 	if r.dir == "" {
 		r.dir = n.file.folder()
 	}
-	usual := r.notices
-	r.notices = nil
+	r.notices, r.status = nil, nil
 	n.mapping(r.settings()...)
+	r.ownStatus = r.status != nil
 	r.checkPolicies(n)
 	switch {
 	case r.acts:
 		if r.notices == nil {
-			r.notices = usual
+			r.notices = c.defaults.notices
 		}
-	case len(r.notices) > 0:
+		if r.status == nil {
+			r.status = c.defaults.status
+		}
+		r.checkStatus(n)
+	case len(r.notices) > 0 || r.ownStatus:
 		r.checkAlone(n, c.defaults.approve)
 	case n.Kind == yaml.MappingNode:
-		n.problem("does nothing; write run: and what to run, or notify: and who is told")
+		n.problem("does nothing; write run: and what to run, http: and whom to call, notify: and who is told, or status: and where")
 	}
 	return r
+}
+
+// checkStatus refuses a state that is said beforehand of what a run will come to.
+func (r *rule) checkStatus(n node) {
+	if r.status != nil && r.status.state != "" {
+		n.problem("status: how the run ends is the state of the commit; leave state out")
+	}
 }
 
 // settings are those of a rule.
@@ -66,6 +79,7 @@ func (r *rule) settings() []setting {
 			}
 		}), "condition", "always"},
 		{"run", form{func(n node) { r.acts = true; r.readRun(n) }, runSchema}, "what to run: a text is a shell script; a list is started directly, without a shell", "nothing"},
+		{"http", httpCalls.do(func(h *httpCall) { r.acts, r.http = true, h }), "whom to call", "nobody"},
 	}
 	return append(own, r.ruleSettings.settings()...)
 }

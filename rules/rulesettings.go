@@ -27,6 +27,7 @@ type ruleSettings struct {
 	approve     bool
 	loopLimit   int             // 0: none
 	notices     []noticeSetting // who is told what becomes of a run
+	status      *status         // nil: no commit has one
 }
 
 type envSetting struct {
@@ -60,6 +61,7 @@ func (r *ruleSettings) settings() []setting {
 		{"throttle", throttles.to(&r.throttle), "the first event runs, the rest of the time none of the same key does", "each event"},
 		{"debounce", debounces.to(&r.debounce), "of a burst, the last event runs", "at once"},
 		{"notify", notices.to(&r.notices), "who is told what becomes of a run; of a rule that runs nothing, who is told of the event", "nobody"},
+		{"status", commitStatuses.to(&r.status), "the status of the commit that the event names: pending when a run begins, and how it ended; of a rule that runs nothing, what is said at once", "none"},
 		{"approve", booleans.to(&r.approve), "each run waits until a person says yes or no", "`false`"},
 		{"loop_limit", loopLimits.to(&r.loopLimit), "how many runs may lead to a run, each sending the event of the next, or `off`", "`10`"},
 		{"on_interrupt", interrupts.to(&r.onInterrupt), "what becomes of a run when the server ends meanwhile", "`rerun`"},

@@ -2,6 +2,9 @@ package runner
 
 import "net/netip"
 
+// RunHeader names in a request the run that sends it.
+const RunHeader = "Hooktender-Run"
+
 // A Conn is a connection as this process sees it, whose other end is on this
 // machine: a Unix socket's by its process, a TCP connection by its addresses.
 type Conn struct {

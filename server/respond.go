@@ -24,7 +24,7 @@ const (
 	stateHeader    = "Hooktender-State"
 
 	// RunHeader names in a request the run whose script sends it.
-	RunHeader = "Hooktender-Run"
+	RunHeader = runner.RunHeader
 )
 
 // A respondent answers one sender whose event is on disk and whose runs are in

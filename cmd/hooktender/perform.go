@@ -7,6 +7,7 @@ import (
 	"github.com/hooktender/hooktender/outbound"
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
+	"github.com/hooktender/hooktender/runner/call"
 	"github.com/hooktender/hooktender/runner/notify"
 	"github.com/hooktender/hooktender/store"
 )
@@ -15,7 +16,10 @@ import (
 type performers map[string]runner.Performer
 
 func newPerformers(config func() *rules.Config, st *store.Store, client *outbound.Client) performers {
+	calls := call.New(client, func(run int64) string { return config().Server.PageOf(run) })
 	return performers{
+		rules.ActionHTTP:   calls,
+		rules.ActionStatus: calls,
 		rules.ActionNotify: &notify.Performer{Config: config, Log: st, Client: client},
 	}
 }

@@ -81,9 +81,7 @@ func (p *Performer) compose(ctx context.Context, s *sending, n *rules.Notificati
 	}
 	m.headline(run.Rule, n)
 	m.facts = factsOf(m, run, n.Of)
-	if base := s.config.Server.ConsoleURL; base != "" {
-		m.link = base + "/runs/" + strconv.FormatInt(m.run, 10)
-	}
+	m.link = s.config.Server.PageOf(m.run)
 	return m, nil
 }
 
