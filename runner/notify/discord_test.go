@@ -114,6 +114,7 @@ func TestDiscordHostile(t *testing.T) {
 			t.Errorf("%d fences in %q", fences, embed["description"])
 		}
 		text, _, _ := strings.Cut(embed["description"].(string), "\n```\n")
+		text += "\n" + embed["title"].(string)
 		for _, f := range embed["fields"].([]any) {
 			text += "\n" + f.(map[string]any)["value"].(string)
 		}

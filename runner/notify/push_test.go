@@ -84,6 +84,20 @@ func TestNtfyHostile(t *testing.T) {
 	}
 }
 
+// What is escaped in JSON, and what is more than a byte, counts as what it is.
+func TestNtfyLength(t *testing.T) {
+	for _, text := range []string{"\"\\\n", "ü", "😀", "<"} {
+		ntfy := standInNtfy(t)
+		s := newStage(t, `ntfy: {url: "`+ntfy.URL+`/alerts", token: "${env:TOKEN}"}`)
+		s.notification().Message = rules.Plain("x" + strings.Repeat(text, 5000) + "x")
+		s.performer.Log = fakeLog{"42/1": strings.Repeat(text, 5000) + "the end"}
+		s.good(t)
+		if message := ntfy.only(t)["message"].(string); !strings.HasSuffix(message, text+"the end") {
+			t.Errorf("%q", message)
+		}
+	}
+}
+
 func TestNtfyRefuses(t *testing.T) {
 	s := newStage(t, `ntfy: "`+standInNtfy(t).URL+`/alerts"`)
 	if failed := s.refused(t, "ntfy answered 403: forbidden; the server lets nobody post"); !failed.Final {
