@@ -3,8 +3,10 @@ package rules
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -53,6 +55,15 @@ func (s *Set) with(channels map[string]*Channel) *Set {
 func (s *Set) Channel(name string) (*Channel, bool) {
 	c, ok := s.channels[name]
 	return c, ok
+}
+
+// Channels lists the places, in order of their names.
+func (s *Set) Channels() []*Channel {
+	var list []*Channel
+	for _, name := range slices.Sorted(maps.Keys(s.channels)) {
+		list = append(list, s.channels[name])
+	}
+	return list
 }
 
 // A place is what a channel of one kind has to know.

@@ -25,6 +25,9 @@ hooks: {/a: {verify: none, rules: [{run: make}]}}`).Set
 			t.Errorf("%s is shown as %s", name, shown)
 		}
 	}
+	if got := fmt.Sprint(set.Channels()); got != "[email oncall discord ops ntfy phone slack team]" {
+		t.Errorf("listed as %s", got)
+	}
 	if c, ok := set.Channel("nobody"); ok {
 		t.Errorf("there is a %v", c)
 	}
