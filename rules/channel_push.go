@@ -189,9 +189,15 @@ func (s *ServiceURL) read(n node) {
 		n.problem("is not a shoutrrr URL; write one like ntfy://ntfy.sh/my-topic or pushover://shoutrrr:TOKEN@USER")
 		return
 	}
-	if u, err := url.Parse(plain); err == nil {
-		for _, part := range SecretParts(u) {
-			n.d.literals = append(n.d.literals, Secret(part))
-		}
+	u, err := url.Parse(plain)
+	if err != nil {
+		return // shoutrrr has forms of its own
+	}
+	parts := SecretParts(u)
+	if len(u.Host) >= minSecretPart && !strings.Contains(u.Host, ".") {
+		parts = append(parts, u.Host) // as in pushbullet://TOKEN
+	}
+	for _, part := range parts {
+		n.d.literals = append(n.d.literals, Secret(part))
 	}
 }

@@ -25,6 +25,9 @@ hooks: {/a: {verify: none, rules: [{run: make}]}}`).Set
 			t.Errorf("%s is shown as %s", name, shown)
 		}
 	}
+	if got := fmt.Sprint(set.Channels()); got != "[email oncall discord ops ntfy phone slack team]" {
+		t.Errorf("listed as %s", got)
+	}
 	if c, ok := set.Channel("nobody"); ok {
 		t.Errorf("there is a %v", c)
 	}
@@ -51,6 +54,8 @@ notify:
   team: {teams: "https://example.com/workflows/${env:TOKEN}/manual?sig=signature-of-the-workflow"}
   own: {webhook: {url: "https://example.com/in", headers: {X-Key: header-value}}}
   any: {url: "pushover://shoutrrr:service-token@user"}
+  other: {url: "discord://user-that-is-a-token@1"}
+  third: {url: "pushbullet://host-that-is-a-token"}
 hooks: {/a: {verify: none, rules: [{run: make}]}}`)
 	var got []string
 	for _, s := range config.Set.Secrets() {
@@ -59,12 +64,13 @@ hooks: {/a: {verify: none, rules: [{run: make}]}}`)
 	for _, want := range []string{
 		"https://discord.com/api/webhooks/1/written-out-token?thread_id=5", "written-out-token",
 		secretValue, "signature-of-the-workflow", "https://example.com/in", "header-value", "service-token",
+		"user-that-is-a-token", "host-that-is-a-token",
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%q is not among the secrets", want)
 		}
 	}
-	if slices.Contains(got, "in") || slices.Contains(got, "manual") {
+	if slices.Contains(got, "in") || slices.Contains(got, "manual") || slices.Contains(got, "discord.com") {
 		t.Errorf("%q: words are masked", got)
 	}
 }

@@ -81,6 +81,9 @@ func TestDocumentsYAML(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s:%d", b.doc, b.line), func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "hooktender.yaml")
+				if strings.HasPrefix(b.text, "notify:") { // one file of a folder
+					b.text += "hooks: {/a: {verify: {bearer: \"${env:TOKEN}\"}, rules: [{name: go, run: \"true\"}]}}\n"
+				}
 				provide(t, b.text, filepath.Dir(path))
 				if err := os.WriteFile(path, []byte(b.text), 0o600); err != nil {
 					t.Fatal(err)
@@ -113,6 +116,10 @@ func provide(t *testing.T, text, folder string) {
 	t.Helper()
 	t.Setenv("CREDENTIALS_DIRECTORY", folder)
 	for _, m := range someReference.FindAllStringSubmatch(text, -1) {
+		if m[1] == "env" && strings.HasSuffix(m[2], "_URL") {
+			t.Setenv(m[2], "https://example.com/something")
+			continue
+		}
 		if m[1] == "env" {
 			t.Setenv(m[2], "something")
 			continue

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,11 +110,17 @@ func (p *discordPost) ping(mention []string) {
 func discordEmbedOf(m *message) discordEmbed {
 	escaped := measure(utf16Units).written(escapeDiscord)
 	e := discordEmbed{
-		Title: escapeDiscord(head(m.title, discordTitle, escaped)), URL: m.link, Color: discordColors[m.mood],
+		Title: escapeDiscord(head(m.title, discordTitle, escaped)), Color: discordColors[m.mood],
 		Timestamp: m.when.UTC().Format(time.RFC3339), Footer: &discordFooter{"run " + strconv.FormatInt(m.run, 10)},
 	}
+	facts := m.facts
+	if linkable(m.link) {
+		e.URL = m.link
+	} else if m.link != "" {
+		facts = append(slices.Clone(facts), fact{name: "Page", value: m.link})
+	}
 	left := discordTotal - utf16Units(e.Title) - utf16Units(e.Footer.Text)
-	for _, f := range m.facts {
+	for _, f := range facts {
 		value := escapeDiscord(head(f.value, maxFact, escaped))
 		if linked := discordLink(value, f.url); utf16Units(linked) <= discordField {
 			value = linked
@@ -130,6 +137,13 @@ func discordEmbedOf(m *message) discordEmbed {
 		e.Description = strings.TrimSpace(text + "\n```\n" + unfence(tail(m.log, room, fenced)) + "\n```")
 	}
 	return e
+}
+
+// linkable tells whether Discord takes an address as that of an embed: it refuses
+// the whole message for a host without a dot, such as localhost.
+func linkable(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && strings.Contains(u.Hostname(), ".")
 }
 
 // discordMarkup are characters that Discord reads as markup anywhere, or at the

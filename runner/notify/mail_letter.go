@@ -79,9 +79,6 @@ func parseAddress(s string) (*netmail.Address, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is no address: %w", cutLine(s, 100), err)
 	}
-	if strings.ContainsFunc(s, unicode.IsControl) || strings.ContainsFunc(a.Address, unicode.IsControl) {
-		return nil, fmt.Errorf("%q is no address: it holds a control character", cutLine(s, 100))
-	}
 	a.Name = cutLine(a.Name, 100)
 	return a, nil
 }

@@ -100,6 +100,8 @@ func TestMailRefused(t *testing.T) {
 			"sign in as ops@example.com: 454 4.7.0 Temporary authentication failure"},
 		{"no way to sign in", secure, func(f *fakeMail) { f.mechanisms = []string{"GSSAPI"} }, nil, true,
 			"sign in as ops@example.com: the server offers only GSSAPI to sign in (use its port for mail programs (465 with smtps://, or 587), or take the user out of the URL)"},
+		{"a token that nobody spoke of", secure, func(f *fakeMail) { f.mechanisms = []string{"XOAUTH2"} }, nil, true,
+			"sign in as ops@example.com: the server offers only XOAUTH2 to sign in (use its port for mail programs (465 with smtps://, or 587), or take the user out of the URL)"},
 		{"no STARTTLS", secure, func(f *fakeMail) { f.noStartTLS = true }, nil, true,
 			"encrypt: the server offers no STARTTLS (use its port for it (587) or smtps://, or allow plain text with ?starttls=off in the URL)"},
 		{"STARTTLS refused", secure, on("STARTTLS", "454 4.7.0 TLS not available"), nil, false, "encrypt: 454 4.7.0 TLS not available"},

@@ -99,9 +99,9 @@ func (s *sending) send(ctx context.Context) error {
 	return &runner.PerformError{Err: fmt.Errorf("notify: %s is no place", s.channel.Name), Final: true}
 }
 
-// say writes what there is to see of the sending.
+// say writes what there is to see of the sending. The output masks by itself.
 func (s *sending) say(format string, args ...any) {
-	_, _ = fmt.Fprint(s.job.Output, s.mask().Text(fmt.Sprintf(format, args...))) // never fails
+	_, _ = fmt.Fprintf(s.job.Output, format, args...) // never fails
 }
 
 // secret fills in a text of the place that must not be seen, nor those parts of

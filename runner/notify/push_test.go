@@ -73,13 +73,27 @@ func TestNtfy(t *testing.T) {
 }
 
 func TestNtfyHostile(t *testing.T) {
-	for _, times := range []int{1, 2000} {
+	for _, times := range []int{1, 60} {
 		ntfy := standInNtfy(t)
 		s := newStage(t, `ntfy: {url: "`+ntfy.URL+`/alerts", token: "${env:TOKEN}"}`)
 		s.hostileEverywhere(times)
 		s.good(t)
 		if message := ntfy.only(t)["message"].(string); !strings.HasSuffix(message, "last \ufffd") {
 			t.Errorf("the end of the log is cut: %q", message)
+		}
+	}
+}
+
+// What is escaped in JSON, and what is more than a byte, counts as what it is.
+func TestNtfyLength(t *testing.T) {
+	for _, text := range []string{"\"\\\n", "ü", "😀", "<"} {
+		ntfy := standInNtfy(t)
+		s := newStage(t, `ntfy: {url: "`+ntfy.URL+`/alerts", token: "${env:TOKEN}"}`)
+		s.notification().Message = rules.Plain("x" + strings.Repeat(text, 5000) + "x")
+		s.performer.Log = fakeLog{"42/1": strings.Repeat(text, 5000) + "the end"}
+		s.good(t)
+		if message := ntfy.only(t)["message"].(string); !strings.HasSuffix(message, text+"the end") {
+			t.Errorf("%q", message)
 		}
 	}
 }
@@ -134,7 +148,7 @@ func TestGotify(t *testing.T) {
 }
 
 func TestGotifyHostile(t *testing.T) {
-	for _, times := range []int{1, 2000} {
+	for _, times := range []int{1, 60} {
 		gotify := standInGotify(t)
 		s := newStage(t, `gotify: {url: "`+gotify.URL+`/gotify", token: "${env:TOKEN}", priority: 0}`)
 		s.hostileEverywhere(times)

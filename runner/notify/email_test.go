@@ -1,0 +1,63 @@
+package notify
+
+import (
+	"fmt"
+	"io"
+	"mime/quotedprintable"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hooktender/hooktender/rules"
+)
+
+func emailStage(t *testing.T) (*stage, *fakeMail) {
+	server := newFakeMail(t, func(f *fakeMail) { f.noStartTLS, f.plainAuth = true, true })
+	t.Setenv("SMTP_PASSWORD", mailPassword)
+	return newStage(t, fmt.Sprintf(`email: {smtp: "smtp://%s@%s", password: "${env:SMTP_PASSWORD}", to: [a@example.com, b@example.com], reply_to: c@example.com}`,
+		mailUser, server.listener.Addr())), server
+}
+
+func TestEmail(t *testing.T) {
+	s, server := emailStage(t)
+	s.notification().Message = rules.Plain("a < b")
+	s.good(t)
+	arrived := server.arrived()
+	if len(arrived) != 1 || arrived[0].from != "<"+mailUser+">" || len(arrived[0].to) != 2 {
+		t.Fatalf("%+v", arrived)
+	}
+	text, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(arrived[0].data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Reply-To: <c@example.com>", "\na < b\r\n", "Commit: 6113728 Fix the header (Jane) https://github.com/", "<p style=\"white-space:pre-wrap\">a &lt; b</p>",
+		"error: no space</pre>", `<a href="https://hooks.internal/runs/42">run 42</a>`, "Message-ID: <hooktender-43-",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+	if got := s.output.String(); !strings.Contains(got, "a@example.com") || strings.Contains(got, mailPassword) {
+		t.Errorf("the output is %q", got)
+	}
+}
+
+func TestEmailHostile(t *testing.T) {
+	for _, times := range []int{1, 60} {
+		s, server := emailStage(t)
+		s.hostileEverywhere(times)
+		s.good(t)
+		data := server.arrived()[0].data
+		_, page, _ := strings.Cut(data, "<!DOCTYPE")
+		decoded, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(page)))
+		if err != nil && !strings.Contains(err.Error(), "invalid") {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`(?i)<(a href="([^"]*)"|script|img)`).FindAllStringSubmatch(string(decoded), -1) {
+			if !strings.HasPrefix(link[2], "https://example.com/") && !strings.HasPrefix(link[2], "https://hooks.internal/") {
+				t.Errorf("a forged element: %s", link[0])
+			}
+		}
+	}
+}
