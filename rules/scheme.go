@@ -22,7 +22,7 @@ var genericSchemes = map[string]genericScheme{
 	"ed25519": {(*proof).ed25519Settings, (*proof).needSignature, "an Ed25519 signature, described here"},
 	"ecdsa":   {(*proof).publicKeySettings, (*proof).needSignature, "an ECDSA signature, described here"},
 	"rsa":     {(*proof).publicKeySettings, (*proof).needSignature, "an RSA signature, described here"},
-	"jwt":     {(*proof).jwtSettings, func(*proof, node) {}, "a JSON Web Token, described here"},
+	"jwt":     {(*proof).jwtSettings, (*proof).oneKind, "a JSON Web Token, described here"},
 }
 
 func (g genericScheme) read(p *proof, n node) {

@@ -59,7 +59,7 @@ func readScheme(n node) *proof {
 	var found []*proof
 	for key, value := range n.entries() {
 		if p := readProof(key, value); p != nil {
-			p.name, p.node = key.Value, n
+			p.node = n
 			found = append(found, p)
 		}
 	}
@@ -95,6 +95,7 @@ func (c *compiler) compileProof(p *proof) *verify.Verifier {
 // several together.
 func readProof(key, n node) *proof {
 	p := newProof()
+	p.name = key.Value
 	if key.Value == anyOf || key.Value == allOf {
 		p.readMembers(n)
 		return p
@@ -113,6 +114,9 @@ func readProof(key, n node) *proof {
 	if n.Kind == yaml.MappingNode {
 		n.mapping(p.settings()...)
 		p.checkReceived(n)
+		if p.scheme.TakesEither() {
+			p.oneKind(n)
+		}
 	} else {
 		p.readSecrets(n)
 	}
@@ -153,6 +157,9 @@ func (p *proof) settings() []setting {
 		unset = "what `" + param + "` keeps"
 	}
 	settings := []setting{{name, p.secret(), "the " + strings.ReplaceAll(name, "_", " ") + ", or a list of them while it changes", unset}}
+	if p.scheme.TakesEither() {
+		settings = []setting{p.jwtSecret(), {"public_key", p.secret(), "the sender's key in PEM, or a list of them; this or `secret`", ""}}
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.scheme.Params)) {
 		settings = append(settings, p.param(name, p.scheme.Params[name]))
 	}

@@ -99,6 +99,9 @@ func (c *compiler) checkSecrets() {
 		if strings.TrimSpace(s.Reveal()) == "" {
 			c.failf(name, "number %d is empty; an empty secret would accept anybody", i+1)
 		}
+		if name == "secret" && c.scheme.Type != "plaid" && isPublicKey(s.Reveal()) {
+			c.failf(name, "number %d is a public key, which everybody knows, so that anybody could sign; give the secret, or for a token that is signed with a key of two halves write it as public_key", i+1)
+		}
 	}
 }
 

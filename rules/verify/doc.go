@@ -17,7 +17,8 @@
 //     rebuild the message, compare, and only then believe the timestamp.
 //     signature.go, template.go, digest.go and timestamp.go are its four steps.
 //   - publickey.go is what Ed25519, ECDSA and RSA share, each of which is a file
-//     with a key; jwk.go reads keys in JSON. fetch.go names the documents that
+//     with a key; pem.go and jwk.go read keys in PEM and JSON, and public.go keeps
+//     them from being taken for secrets. fetch.go names the documents that
 //     providers publish, and who may be asked for them.
 //   - jwt.go is a token that the sender signed; jwt_keys.go, jwt_algorithms.go and
 //     jwt_claims.go are its three questions: by whom, with what, and saying what.
