@@ -19,6 +19,7 @@ type decoder struct {
 	asked    map[Reference]bool // also those that could not be read
 	literals []verify.Secret    // secrets as verify has them, written out or put together
 
+	doubts    Problems    // warnings about schemes
 	receiving []receiving // files that keep what a provider brings
 
 	lenient bool                // a reference that cannot be read is no problem

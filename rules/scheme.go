@@ -170,6 +170,10 @@ func (n node) window() verify.Window {
 	if n.Value == "none" {
 		return verify.Unchecked
 	}
+	if d, err := parseDuration(n.Value); err == nil && d <= 0 {
+		n.problem("%q would accept nothing; write how far a time may be off, as in 5m, or none to have it not judged", n.Value)
+		return verify.Unchecked
+	}
 	return verify.Window(time.Duration(n.duration()))
 }
 

@@ -80,10 +80,14 @@ func (c *compiler) compileProof(p *proof) *verify.Verifier {
 	}
 	verifier, err := p.scheme.Compile(p.secrets, p.params)
 	if err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			p.node.problem("%s", line)
-		}
+		p.mistaken(err)
 		return nil
+	}
+	if p.preset == "" {
+		for _, doubt := range p.scheme.Doubts() {
+			n, _ := p.at(doubt.Setting)
+			n.d.doubts = append(n.d.doubts, placeOf(n).Problem(Warning, "%s", doubt.What))
+		}
 	}
 	if verifier.NeedsURL() && c.server.PublicURL == "" {
 		p.node.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")

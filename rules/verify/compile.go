@@ -87,7 +87,7 @@ func wrongType(name string) string {
 }
 
 func (c *compiler) failf(setting, format string, args ...any) {
-	c.problems = append(c.problems, fmt.Errorf(setting+": "+format, args...))
+	c.problems = append(c.problems, &Mistake{setting, fmt.Sprintf(format, args...)})
 }
 
 func (c *compiler) checkSecrets() {

@@ -11,7 +11,8 @@
 //   - scheme.go is the declarative template: what a provider says about its
 //     signature, in a few words of data. preset.go finds one by name.
 //   - compile.go turns a Scheme and its secrets into a Verifier. Every mistake
-//     of a template is found there, all at once, and none at a request.
+//     of a template is found there, all at once, and none at a request. mistake.go
+//     is how it is told, and what of a template is allowed and still doubtful.
 //   - verifier.go is the face: Verify, Identify, Sign, Sensitive.
 //   - signed.go is the straight line of a signed request: read the signature,
 //     rebuild the message, compare, and only then believe the timestamp.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -32,6 +33,9 @@ type evidence struct {
 	signature pairs
 }
 
+// headerName is a token (RFC 9110, section 5.6.2); no other name ever comes.
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
 func parseSource(text string) (source, error) {
 	kind, name, ok := strings.Cut(text, ":")
 	if !ok || name == "" || strings.TrimSpace(name) != name {
@@ -40,6 +44,9 @@ func parseSource(text string) (source, error) {
 	s := source{kind: kind, name: name}
 	switch kind {
 	case inHeader:
+		if !headerName.MatchString(name) {
+			return source{}, fmt.Errorf("%q is no name of a header: those have letters, digits and -, as in X-Signature", name)
+		}
 		s.key = http.CanonicalHeaderKey(name)
 	case inJSON:
 		s.path = strings.Split(name, ".")
