@@ -50,6 +50,7 @@ func (c *compiler) readVerify(h *Hook, n node) {
 		h.content = kind // some send JSON as text/plain
 	}
 	h.formField = p.formField()
+	h.believed = p.believed()
 }
 
 // readScheme reads a mapping that names one scheme. It returns nil if something is

@@ -113,14 +113,14 @@ func (c *compiler) unused(setting string, isSet bool) {
 	}
 }
 
-func (c *compiler) unusedSignature() {
+func (c *compiler) unusedSignature(but ...string) {
 	s := c.scheme
 	c.unused("algorithm", s.Algorithm != "")
 	c.unused("key", s.Key != "")
 	c.unused("signature", len(s.Signature.From) > 0)
 	c.unused("signed", s.Signed != "")
 	c.unused("signed_form", s.SignedForm != "")
-	c.unused("timestamp", s.Timestamp != nil)
+	c.unused("timestamp", s.Timestamp != nil && !slices.Contains(but, "timestamp"))
 }
 
 func (c *compiler) sources(setting string, texts Sources) sources {

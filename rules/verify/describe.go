@@ -64,6 +64,19 @@ func (s Scheme) describeToken() string {
 	return text
 }
 
+// Believed is for how long a request is believed after it was signed, 0 where
+// nothing bounds that.
+func (s Scheme) Believed() time.Duration {
+	switch t := s.Timestamp; {
+	case s.JWT != nil && s.JWT.MaxAge > 0:
+		return time.Duration(s.JWT.MaxAge)
+	case t == nil || t.Tolerance == Unchecked:
+		return 0
+	default:
+		return time.Duration(cmp.Or(t.Tolerance, defaultTolerance))
+	}
+}
+
 // Window says how far the sender's time may be off, "" where none is judged.
 func (s Scheme) Window() string {
 	switch t := s.Timestamp; {
@@ -84,6 +97,9 @@ func short(w Window) string {
 	text := time.Duration(w).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
 }

@@ -20,6 +20,10 @@ type Scheme struct {
 	Signed     string     `json:"signed,omitempty"`      // the message: "{timestamp}.{body}"; default "{body}"
 	SignedForm string     `json:"signed_form,omitempty"` // the message instead, when the body is form-encoded
 	Timestamp  *Timestamp `json:"timestamp,omitempty"`
+	// Shapes are regular expressions that the values at places match as a whole.
+	// Without them nothing would tell where one value of the message ends and the
+	// next begins: "{json:time}{json:token}" signs 12 and 3 as it does 1 and 23.
+	Shapes map[string]string `json:"shapes,omitempty"`
 
 	Token  Sources `json:"token,omitempty"`  // where a token stands: header: or query:
 	Prefix string  `json:"prefix,omitempty"` // in front of the token, in any case: "Bearer "
