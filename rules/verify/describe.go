@@ -133,6 +133,24 @@ func (s Scheme) Headers() (names []string) {
 	return names
 }
 
+// SignsID reports whether an id that stands in a header is signed. One that is
+// not can be changed by whoever sends a genuine request again. A scheme that signs
+// nothing, or has its ids elsewhere, is not asked.
+func (s Scheme) SignsID() bool {
+	if s.Type == "token" || s.Type == "basic" || s.Type == "mtls" {
+		return true
+	}
+	for _, place := range s.ID {
+		if !strings.HasPrefix(place, "header:") {
+			return true // which is in the body, and looked at before what follows
+		}
+		if !strings.Contains(s.Signed, "{id}") && !strings.Contains(s.Signed, "{"+place+"}") {
+			return false
+		}
+	}
+	return true
+}
+
 // NeedsURL reports whether server.public_url is part of what is signed.
 func (s Scheme) NeedsURL() bool {
 	return s.Type == "twilio" || strings.Contains(s.Signed+s.SignedForm, "{url}")
