@@ -3,6 +3,7 @@ package rules
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -80,6 +81,14 @@ func (p *proof) content() content {
 		return contentAuto
 	}
 	return content(first)
+}
+
+// believed is the longest time for which one of the schemes believes a signature.
+func (p *proof) believed() (longest time.Duration) {
+	for _, one := range p.each() {
+		longest = max(longest, one.scheme.Believed())
+	}
+	return longest
 }
 
 // formField is the form field in which the first provider that does sends JSON.

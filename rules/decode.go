@@ -21,6 +21,7 @@ type decoder struct {
 
 	places []string // that can be told something, by their names under notify
 
+	doubts    Problems    // warnings about schemes
 	receiving []receiving // files that keep what a provider brings
 
 	lenient bool                // a reference that cannot be read is no problem

@@ -21,20 +21,31 @@ type Dedupe struct {
 type dedupe struct {
 	by     value    // nil: what the provider tells events apart by
 	within Duration // 0: all events are new
+	usual  bool     // nobody said how long
 }
 
 // dedupeWithin is longer than most providers try to deliver an event again.
 const dedupeWithin = Duration(24 * time.Hour)
 
+func usualDedupe() dedupe { return dedupe{within: dedupeWithin, usual: true} }
+
+// outlast knows events again for at least as long as their signature is believed,
+// unless the hook says for how long.
+func (d *dedupe) outlast(believed time.Duration) {
+	if d.usual {
+		d.within = max(d.within, Duration(believed))
+	}
+}
+
 func (d *dedupe) settings() []setting {
 	return []setting{
 		{"by", keys.to(&d.by), "the key by which an event is known again; an empty one is new", "the provider's `request.id`, with `request.event`"},
-		{"within", durations.to(&d.within), "how long it is known; no longer than `keep.deliveries`", "`24h`"},
+		{"within", durations.do(func(within Duration) { d.within, d.usual = within, false }), "how long it is known; no longer than `keep.deliveries`", "`24h`, or as long as the provider's signature is believed"},
 	}
 }
 
 func (n node) dedupe() dedupe {
-	d := dedupe{within: dedupeWithin}
+	d := usualDedupe()
 	switch {
 	case n.Kind == yaml.MappingNode:
 		n.mapping(d.settings()...)

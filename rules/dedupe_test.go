@@ -98,3 +98,24 @@ func TestEventsOfOneIDAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+// An event is known for as long as its signature is believed: what is forgotten
+// before could be sent again.
+func TestKnownForAsLongAsBelieved(t *testing.T) {
+	for settings, want := range map[string]time.Duration{
+		"verify: {stripe: s}":                                           24 * time.Hour,
+		"verify: {paypal: {webhook_id: w}}":                             72 * time.Hour,
+		"verify: {any: [{stripe: s}, {paypal: {webhook_id: w}}]}":       72 * time.Hour,
+		"verify: {paypal: {webhook_id: w}}, dedupe: {by: \"{{ id }}\"}": 72 * time.Hour,
+		"dedupe: {within: 24h}, verify: {paypal: {webhook_id: w}}":      24 * time.Hour,
+		"verify: {hmac: {header: X-S, secret: s, signed: \"{timestamp}{body}\", timestamp: {from: \"header:X-T\", tolerance: 2d}, id: \"json:id\"}}": 48 * time.Hour,
+	} {
+		hook := oneHook(t, "hooks: {/a: {"+settings+", rules: [{run: make}]}}")
+		if got := time.Duration(hook.dedupe.within); got != want {
+			t.Errorf("%s: known for %v, want %v", settings, got, want)
+		}
+	}
+	if hook := oneHook(t, "hooks: {/a: {verify: {paypal: {webhook_id: w}}, dedupe: off, rules: [{run: make}]}}"); hook.dedupe.within != 0 {
+		t.Error("off is not off")
+	}
+}

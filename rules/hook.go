@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -29,7 +30,8 @@ type Hook struct {
 	publicURL  string
 	maxBody    int64 // of an unpacked one, in bytes
 	content    content
-	formField  string // form field that holds the JSON, for some providers
+	believed   time.Duration // how long a signature is, 0 if nothing bounds that
+	formField  string        // form field that holds the JSON, for some providers
 	firstMatch bool
 	rules      []*rule
 	need       *fields // of the payload, over all rules
@@ -62,7 +64,7 @@ func (c *compiler) checkPath(key node) bool {
 }
 
 func (c *compiler) readHook(key, n node) {
-	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}, dedupe: dedupe{within: dedupeWithin}}
+	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}, dedupe: usualDedupe()}
 	verified, ruled := false, false
 	n.mapping(h.settings(
 		func(n node) {
@@ -78,6 +80,7 @@ func (c *compiler) readHook(key, n node) {
 		key.problem("has no rules; it would never do anything")
 	}
 	h.need.merge(h.dedupe.by.fields())
+	h.dedupe.outlast(h.believed)
 	c.hooks = append(c.hooks, h)
 }
 

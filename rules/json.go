@@ -34,8 +34,8 @@ var jsonReaders = sync.Pool{New: func() any {
 
 // readJSON returns the value of a JSON text: map[string]any, []any, string, int,
 // float64, bool or nil. Integers that fit 64 bits are int, and longer ones texts,
-// so that none loses a digit; other numbers are float64. Of objects, only what need asks for is
-// kept; the rest is checked all the same.
+// so that none loses a digit; other numbers are float64, which has about 16 of them. Of
+// objects, only what need asks for is kept; the rest is checked all the same.
 func readJSON(body []byte, need *fields) (any, error) {
 	return readJSONWith(body, need)
 }

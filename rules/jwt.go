@@ -1,6 +1,10 @@
 package rules
 
-import "github.com/hooktender/hooktender/rules/verify"
+import (
+	"gopkg.in/yaml.v3"
+
+	"github.com/hooktender/hooktender/rules/verify"
+)
 
 // jwtSettings are what a token has to be. Unless told otherwise it must expire.
 func (p *proof) jwtSettings() []setting {
@@ -9,7 +13,7 @@ func (p *proof) jwtSettings() []setting {
 	return append(p.tokenSettings(),
 		setting{"algorithms", textLists.to(&j.Algorithms), "those that the token may be signed with, as in `[RS256]`", mustBe},
 		setting{"key", oneOf("utf8", "hex", "base64").to(&s.Key), "how the secret spells the key", "`utf8`"},
-		setting{"secret", p.secret(), "the secret of `HS256` and its kind, or a list of them while it changes", ""},
+		p.jwtSecret(),
 		p.publicKey(), p.keysURL(),
 		setting{"claims", form{func(n node) { readClaims(j, n) }, claimsSchema}, "what the token must claim, as in `{iss: https://example.com, aud: hooks}`; of a list any", ""},
 		setting{"required", textLists.to(&j.Required), "the claims that must be there, whatever they are", "`[exp]`"},
@@ -18,6 +22,26 @@ func (p *proof) jwtSettings() []setting {
 		setting{"body_hash", bodyHashes.to(&j.BodyHash), "the claim that holds a hash of the body", ""},
 		p.idPlace(), p.eventPlace(),
 	)
+}
+
+func (p *proof) jwtSecret() setting {
+	return setting{"secret", p.secret(), "the secret of `HS256` and its kind, or a list of them while it changes", ""}
+}
+
+// oneKind tells the scheme what its keys are: what their setting says, and never
+// what they look like. So a token has keys of one kind.
+func (p *proof) oneKind(n node) {
+	if n.Kind != yaml.MappingNode {
+		return // which is told
+	}
+	given := settingsOf(n)
+	secret, public := given["secret"].Node != nil, given["public_key"].Node != nil
+	switch p.scheme.Public = public; {
+	case secret && public:
+		given["public_key"].problem("secret and public_key exclude each other; for a sender that changes from one to the other write verify: {any: [{%[1]s: …}, {%[1]s: …}]}", p.name)
+	case !secret && !public && p.preset != "":
+		n.problem("secret is missing; write it, or public_key for a key of two halves")
+	}
 }
 
 func readClaims(j *verify.JWT, n node) {

@@ -57,6 +57,7 @@ func (l *linter) read(top *topLevel) {
 	})
 	each("keep", l.kept)
 	l.received(top.d.receiving)
+	l.report.Problems = append(l.report.Problems, top.d.doubts...)
 }
 
 // warn notes a warning about a node.

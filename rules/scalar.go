@@ -79,8 +79,11 @@ func (n node) duration() Duration {
 		return 0
 	}
 	d, err := parseDuration(s)
-	if err != nil || d <= 0 {
+	switch {
+	case err != nil:
 		n.problem("%q is not a duration; write 30s, 10m, 1h30m or 30d", s)
+	case d <= 0:
+		n.problem("must be longer than nothing, but is %q; write 30s, 10m, 1h30m or 30d", s)
 	}
 	return Duration(d)
 }

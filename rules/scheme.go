@@ -22,7 +22,7 @@ var genericSchemes = map[string]genericScheme{
 	"ed25519": {(*proof).ed25519Settings, (*proof).needSignature, "an Ed25519 signature, described here"},
 	"ecdsa":   {(*proof).publicKeySettings, (*proof).needSignature, "an ECDSA signature, described here"},
 	"rsa":     {(*proof).publicKeySettings, (*proof).needSignature, "an RSA signature, described here"},
-	"jwt":     {(*proof).jwtSettings, func(*proof, node) {}, "a JSON Web Token, described here"},
+	"jwt":     {(*proof).jwtSettings, (*proof).oneKind, "a JSON Web Token, described here"},
 }
 
 func (g genericScheme) read(p *proof, n node) {
@@ -168,6 +168,10 @@ func readTimestamp(n node) *verify.Timestamp {
 // window reads how far a timestamp may be off; none switches the check off.
 func (n node) window() verify.Window {
 	if n.Value == "none" {
+		return verify.Unchecked
+	}
+	if d, err := parseDuration(n.Value); err == nil && d <= 0 {
+		n.problem("%q would accept nothing; write how far a time may be off, as in 5m, or none to have it not judged", n.Value)
 		return verify.Unchecked
 	}
 	return verify.Window(time.Duration(n.duration()))

@@ -35,6 +35,8 @@ var valueCases = []struct {
 	{value: "{{ n }}", payload: `{"n":123456789012345678901234567890}`, want: "123456789012345678901234567890"},
 	{value: "{{ n }}", payload: `{"n":1e21}`, want: "1000000000000000000000"},
 	{value: "{{ n }}", payload: `{"n":0.1}`, want: "0.1"},
+	{value: "{{ n }}", payload: `{"n":19.90}`, want: "19.9"},                             // as docs/configuration.md says
+	{value: "{{ n }}", payload: `{"n":12345678901234567.89}`, want: "12345678901234568"}, // likewise
 	{value: "{{ b }}", payload: `{"b":false}`, want: "false"},
 	{value: "a{{ x.y }}b{{ z }}", payload: `{"z":null}`, want: "ab"},
 	{value: "{{ l }}", payload: `{"l":["<a> & b",9007199254740993,null,1.5]}`, want: `["<a> & b",9007199254740993,null,1.5]`},

@@ -50,6 +50,7 @@ func (c *compiler) readVerify(h *Hook, n node) {
 		h.content = kind // some send JSON as text/plain
 	}
 	h.formField = p.formField()
+	h.believed = p.believed()
 }
 
 // readScheme reads a mapping that names one scheme. It returns nil if something is
@@ -59,7 +60,7 @@ func readScheme(n node) *proof {
 	var found []*proof
 	for key, value := range n.entries() {
 		if p := readProof(key, value); p != nil {
-			p.name, p.node = key.Value, n
+			p.node = n
 			found = append(found, p)
 		}
 	}
@@ -80,10 +81,14 @@ func (c *compiler) compileProof(p *proof) *verify.Verifier {
 	}
 	verifier, err := p.scheme.Compile(p.secrets, p.params)
 	if err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			p.node.problem("%s", line)
-		}
+		p.mistaken(err)
 		return nil
+	}
+	if p.preset == "" {
+		for _, doubt := range p.scheme.Doubts() {
+			n, _ := p.at(doubt.Setting)
+			n.d.doubts = append(n.d.doubts, placeOf(n).Problem(Warning, "%s", doubt.What))
+		}
 	}
 	if verifier.NeedsURL() && c.server.PublicURL == "" {
 		p.node.problem("this scheme signs the URL that the sender calls; set server.public_url to it, as in https://hooks.example.com")
@@ -95,6 +100,7 @@ func (c *compiler) compileProof(p *proof) *verify.Verifier {
 // several together.
 func readProof(key, n node) *proof {
 	p := newProof()
+	p.name = key.Value
 	if key.Value == anyOf || key.Value == allOf {
 		p.readMembers(n)
 		return p
@@ -113,6 +119,9 @@ func readProof(key, n node) *proof {
 	if n.Kind == yaml.MappingNode {
 		n.mapping(p.settings()...)
 		p.checkReceived(n)
+		if p.scheme.TakesEither() {
+			p.oneKind(n)
+		}
 	} else {
 		p.readSecrets(n)
 	}
@@ -153,6 +162,9 @@ func (p *proof) settings() []setting {
 		unset = "what `" + param + "` keeps"
 	}
 	settings := []setting{{name, p.secret(), "the " + strings.ReplaceAll(name, "_", " ") + ", or a list of them while it changes", unset}}
+	if p.scheme.TakesEither() {
+		settings = []setting{p.jwtSecret(), {"public_key", p.secret(), "the sender's key in PEM, or a list of them; this or `secret`", ""}}
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.scheme.Params)) {
 		settings = append(settings, p.param(name, p.scheme.Params[name]))
 	}

@@ -153,6 +153,7 @@ func (o *outgoing) signer() (*verify.Verifier, error) {
 		user, password, _ := strings.Cut(o.secret.Reveal(), ":")
 		params["user"], secret = user, verify.Secret(password)
 	}
+	scheme.Public = scheme.TakesEither() && strings.HasPrefix(secret.Reveal(), "-----BEGIN")
 	signer, err := scheme.Compile([]verify.Secret{secret}, params)
 	if err != nil {
 		return nil, fmt.Errorf("--secret: %w", err)

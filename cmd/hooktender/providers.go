@@ -22,6 +22,7 @@ type provider struct {
 	Headers    []string        `json:"headers"`
 	Window     string          `json:"window"`     // how far the sender's time may be off; "": none is judged
 	ID         []string        `json:"id"`         // where request.id is taken from, the first present
+	IDSigned   bool            `json:"id_signed"`  // no one else can choose it; true where there is none, or nothing is signed
 	Event      []string        `json:"event"`      // likewise request.event
 	Params     []providerParam `json:"params"`     // beside the secret
 	PublicURL  bool            `json:"public_url"` // needs server.public_url
@@ -79,7 +80,7 @@ func newProvider(name string) provider {
 	s, _ := verify.Preset(name)
 	p := provider{
 		Name: name, Title: s.Title, Verify: s.Example(name), Proof: s.Describe(), Headers: orEmpty(s.Headers()), Window: s.Window(),
-		ID: orEmpty(s.ID), Event: orEmpty(s.Event), Params: []providerParam{}, PublicURL: s.NeedsURL(),
+		ID: orEmpty(s.ID), IDSigned: s.SignsID(), Event: orEmpty(s.Event), Params: []providerParam{}, PublicURL: s.NeedsURL(),
 		Handshakes: orEmpty(s.Handshake), Setup: s.Setup, Note: s.Note, Tested: s.Tested,
 		Recorded: orEmpty(recordedOf(name).names()),
 	}
@@ -119,6 +120,15 @@ func listProviders(w io.Writer, asJSON bool) error {
 	return table(w, "NAME TESTED PROVIDER", rows)
 }
 
+// spellID says where the id stands, and whether it could be another's choice.
+func (p provider) spellID() string {
+	text := strings.Join(p.ID, ", ")
+	if !p.IDSigned {
+		text += " (not signed: whoever sends a genuine request again can change it)"
+	}
+	return text
+}
+
 func (p provider) print(w io.Writer) {
 	field(w, "name", p.Name)
 	field(w, "provider", p.Title)
@@ -139,7 +149,7 @@ func (p provider) print(w io.Writer) {
 	if p.Window != "" {
 		field(w, "time", "at most "+p.Window+" off, judged after the signature")
 	}
-	field(w, "request.id", strings.Join(p.ID, ", "))
+	field(w, "request.id", p.spellID())
 	field(w, "event", strings.Join(p.Event, ", "))
 	field(w, "handshakes", strings.Join(p.Handshakes, ", "))
 	field(w, "note", p.Note)

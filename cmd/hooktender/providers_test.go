@@ -42,6 +42,9 @@ A provider that checks the address first is answered without any rule; the names
 			proof += ". Handshakes: " + strings.Join(p.Handshakes, ", ")
 		}
 		names := fmt.Sprintf("%s; %s", orDash(p.ID), orDash(p.Event))
+		if !p.IDSigned {
+			names = fmt.Sprintf("%s (not signed); %s", orDash(p.ID), orDash(p.Event))
+		}
 		setup := p.Setup
 		for _, param := range p.Params {
 			setup += fmt.Sprintf("; %s: %s", param.Name, param.About)

@@ -123,6 +123,9 @@ func (o *outgoing) print(cmd *cobra.Command) error {
 	if len(body) > 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(string(body), "\n"))
 	}
+	if scheme, _ := verify.Preset(o.provider); !good && scheme.NeedsURL() && o.publicURL == "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s signs the URL, here that of --to; give what the receiver has as server.public_url: --public-url https://…\n", o.provider)
+	}
 	if !good {
 		return silent(exitNo)
 	}

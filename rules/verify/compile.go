@@ -87,7 +87,7 @@ func wrongType(name string) string {
 }
 
 func (c *compiler) failf(setting, format string, args ...any) {
-	c.problems = append(c.problems, fmt.Errorf(setting+": "+format, args...))
+	c.problems = append(c.problems, &Mistake{setting, fmt.Sprintf(format, args...)})
 }
 
 func (c *compiler) checkSecrets() {
@@ -98,6 +98,9 @@ func (c *compiler) checkSecrets() {
 	for i, s := range c.secrets {
 		if strings.TrimSpace(s.Reveal()) == "" {
 			c.failf(name, "number %d is empty; an empty secret would accept anybody", i+1)
+		}
+		if name == "secret" && c.scheme.Type != "plaid" && isPublicKey(s.Reveal()) {
+			c.failf(name, "number %d is a public key, which everybody knows, so that anybody could sign; give the secret, or for a token that is signed with a key of two halves write it as public_key", i+1)
 		}
 	}
 }
@@ -110,14 +113,14 @@ func (c *compiler) unused(setting string, isSet bool) {
 	}
 }
 
-func (c *compiler) unusedSignature() {
+func (c *compiler) unusedSignature(but ...string) {
 	s := c.scheme
 	c.unused("algorithm", s.Algorithm != "")
 	c.unused("key", s.Key != "")
 	c.unused("signature", len(s.Signature.From) > 0)
 	c.unused("signed", s.Signed != "")
 	c.unused("signed_form", s.SignedForm != "")
-	c.unused("timestamp", s.Timestamp != nil)
+	c.unused("timestamp", s.Timestamp != nil && !slices.Contains(but, "timestamp"))
 }
 
 func (c *compiler) sources(setting string, texts Sources) sources {

@@ -64,6 +64,19 @@ func (s Scheme) describeToken() string {
 	return text
 }
 
+// Believed is for how long a request is believed after it was signed, 0 where
+// nothing bounds that.
+func (s Scheme) Believed() time.Duration {
+	switch t := s.Timestamp; {
+	case s.JWT != nil && s.JWT.MaxAge > 0:
+		return time.Duration(s.JWT.MaxAge)
+	case t == nil || t.Tolerance == Unchecked:
+		return 0
+	default:
+		return time.Duration(cmp.Or(t.Tolerance, defaultTolerance))
+	}
+}
+
 // Window says how far the sender's time may be off, "" where none is judged.
 func (s Scheme) Window() string {
 	switch t := s.Timestamp; {
@@ -84,6 +97,9 @@ func short(w Window) string {
 	text := time.Duration(w).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
 }
@@ -115,6 +131,24 @@ func (s Scheme) Headers() (names []string) {
 		}
 	}
 	return names
+}
+
+// SignsID reports whether an id that stands in a header is signed. One that is
+// not can be changed by whoever sends a genuine request again. A scheme that signs
+// nothing, or has its ids elsewhere, is not asked.
+func (s Scheme) SignsID() bool {
+	if s.Type == "token" || s.Type == "basic" || s.Type == "mtls" {
+		return true
+	}
+	for _, place := range s.ID {
+		if !strings.HasPrefix(place, "header:") {
+			return true // which is in the body, and looked at before what follows
+		}
+		if !strings.Contains(s.Signed, "{id}") && !strings.Contains(s.Signed, "{"+place+"}") {
+			return false
+		}
+	}
+	return true
 }
 
 // NeedsURL reports whether server.public_url is part of what is signed.

@@ -1,12 +1,14 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
 	"sync"
+	"unicode/utf8"
 )
 
 // algorithms are the hash functions that providers use. SHA-1 is among them:
@@ -54,7 +56,22 @@ func newHMACKey(algorithm func() hash.Hash) func(secret []byte) key {
 }
 
 func newHashKey(algorithm func() hash.Hash) func(secret []byte) key {
-	return func(secret []byte) key { return newDigestKey(secret, algorithm) }
+	return func(secret []byte) key {
+		return newDigestKey(secret, func() hash.Hash { return textHash{algorithm()} })
+	}
+}
+
+// A textHash takes nothing but text. Who knows the hash of a message that begins
+// with a secret knows that of the same message with more behind it, if only the
+// padding of the first stands in between: 0x80, zeros and the length (FIPS 180-4,
+// section 5.1). That is no text, as no genuine message is.
+type textHash struct{ hash.Hash }
+
+func (h textHash) Write(p []byte) (int, error) {
+	if !utf8.Valid(p) || bytes.IndexByte(p, 0) >= 0 {
+		return 0, reject("what is signed is no text: a plain hash can be continued by others, and nothing else is believed")
+	}
+	return h.Hash.Write(p)
 }
 
 func (k *digestKey) matches(m message, claimed [][]byte) (bool, error) {

@@ -11,13 +11,15 @@
 //   - scheme.go is the declarative template: what a provider says about its
 //     signature, in a few words of data. preset.go finds one by name.
 //   - compile.go turns a Scheme and its secrets into a Verifier. Every mistake
-//     of a template is found there, all at once, and none at a request.
+//     of a template is found there, all at once, and none at a request. mistake.go
+//     is how it is told, and what of a template is allowed and still doubtful.
 //   - verifier.go is the face: Verify, Identify, Sign, Sensitive.
 //   - signed.go is the straight line of a signed request: read the signature,
 //     rebuild the message, compare, and only then believe the timestamp.
 //     signature.go, template.go, digest.go and timestamp.go are its four steps.
 //   - publickey.go is what Ed25519, ECDSA and RSA share, each of which is a file
-//     with a key; jwk.go reads keys in JSON. fetch.go names the documents that
+//     with a key; pem.go and jwk.go read keys in PEM and JSON, and public.go keeps
+//     them from being taken for secrets. fetch.go names the documents that
 //     providers publish, and who may be asked for them.
 //   - jwt.go is a token that the sender signed; jwt_keys.go, jwt_algorithms.go and
 //     jwt_claims.go are its three questions: by whom, with what, and saying what.

@@ -37,6 +37,9 @@ func parseEd25519(c *compiler, text string) ([]keyPair, error) {
 		decode = hex.DecodeString
 	}
 	raw, err := decode(strings.TrimPrefix(text, "whpk_"))
+	if err == nil && (len(raw) == ed25519.PrivateKeySize || privateDER(raw) != nil) {
+		return nil, errPrivate
+	}
 	if err != nil || len(raw) != ed25519.PublicKeySize {
 		return nil, errors.New("it is not 32 bytes in " + cmp.Or(c.scheme.Key, "hex"))
 	}

@@ -44,6 +44,9 @@ func testParams() map[string]string {
 	}
 }
 
+// testToken has the form of Mailgun's.
+const testToken = "885894756b6c371a377f5f9516d60a4db497ad27d4931ed215"
+
 const testTopic = "arn:aws:sns:eu-west-1:123456789012:alarms"
 
 // testKeys are two key pairs of each kind, in PEM: what testSecret and
@@ -109,7 +112,7 @@ func newRequest() *Request {
 		URL:    "https://hooks.example.com/hook?a=1",
 		Path:   "/hook",
 		Header: http.Header{"Content-Type": {"application/json"}},
-		Body:   []byte(`{"id":"evt_1","type":"ping","app_id":"app","signature":{"token":"abc"}}`),
+		Body:   []byte(`{"id":"evt_1","type":"ping","app_id":"app","signature":{"token":"` + testToken + `"}}`),
 		Now:    testNow,
 	}
 }
@@ -118,7 +121,7 @@ func newRequest() *Request {
 func formRequest() *Request {
 	r := newRequest()
 	r.Header.Set("Content-Type", urlencoded)
-	r.Body = []byte("payload=%7B%22a%22%3A1%7D&token=abc")
+	r.Body = []byte("payload=%7B%22a%22%3A1%7D&token=" + testToken)
 	return r
 }
 

@@ -18,6 +18,7 @@ type jwk struct {
 	Curve   string `json:"crv"`
 	X, Y    string
 	N, E    string
+	D       string      // that only a private key has
 	Expired json.Number `json:"expired_at"` // of Plaid's
 }
 
@@ -53,6 +54,9 @@ var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": ellipt
 func (k jwk) pair() ([]keyPair, error) {
 	if k.Expired != "" {
 		return nil, errNoKey
+	}
+	if k.D != "" && k.Type != "oct" {
+		return nil, errPrivate
 	}
 	switch k.Type {
 	case "RSA":

@@ -138,27 +138,33 @@ func (p *jwt) uses(symmetric bool) bool {
 	})
 }
 
+// addKeys takes the keys for what the setting says that they are, whatever they
+// look like: a public key that became a secret would let everybody sign.
 func (p *jwt) addKeys(c *compiler) {
-	isKey := func(text string) bool {
-		text = strings.TrimSpace(text)
-		return strings.HasPrefix(text, "-----BEGIN") || strings.HasPrefix(text, "{")
+	name := c.scheme.SecretName()
+	public := name == "public_key" || c.scheme.Type == "plaid"
+	if len(c.secrets) > 0 && p.uses(public) && !p.uses(!public) {
+		c.failf(name, "does not go with %s; %s", strings.Join(p.algorithms, ", "), map[bool]string{
+			true:  "with it go RS256, ES256 or EdDSA, and with these a secret",
+			false: "with it go HS256, HS384 or HS512, and with these a public_key",
+		}[public])
 	}
 	for i, s := range c.secrets {
-		switch text := s.Reveal(); {
-		case p.uses(false) && (isKey(text) || !p.uses(true)):
-			pairs, err := parseKeys(text, nil)
-			if err != nil {
-				c.failf("public_key", "number %d is no public key: %v; copy it again from the provider", i+1, err)
-			}
-			for _, pair := range pairs {
-				p.keys = append(p.keys, jwtKey{pair: pair})
-			}
-		case isKey(text):
-			c.failf("secret", "number %d is a public key, which everybody knows; with it go RS256, ES256 or EdDSA", i+1)
-		default:
+		if !p.uses(!public) {
+			break // which is told
+		}
+		if !public {
 			if key := c.key(i, s); len(key) > 0 {
 				p.keys = append(p.keys, jwtKey{secret: hide(key)})
 			}
+			continue
+		}
+		pairs, err := parseKeys(s.Reveal(), nil)
+		if err != nil {
+			c.failf("public_key", "number %d is no public key: %v; copy it again from the provider", i+1, err)
+		}
+		for _, pair := range pairs {
+			p.keys = append(p.keys, jwtKey{pair: pair})
 		}
 	}
 	if source := c.keySource(); source != nil && len(c.secrets) == 0 {

@@ -113,7 +113,7 @@ func TestJWT(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := Scheme{Type: "jwt", JWT: &JWT{
+			s := Scheme{Type: "jwt", Public: tt.secret != string(testSecret), JWT: &JWT{
 				Algorithms: tt.algorithms, Required: Texts{"exp"}, MaxAge: Window(300 * time.Second),
 				Claims: map[string]Texts{"aud": {"{param:audience}"}, "iss": {"x", iss}},
 			}}
@@ -159,12 +159,15 @@ func TestJWTCompile(t *testing.T) {
 		{"no algorithm", &JWT{}, "s", "algorithms: missing; write the one that the sender uses"},
 		{"none", &JWT{Algorithms: Texts{"none"}}, "s", `algorithms: "none" is not accepted; write ES256`},
 		{"a public key as the secret", &JWT{Algorithms: Texts{"HS256"}}, rsaText, "is a public key, which everybody knows"},
+		{"a public key of secrets", &JWT{Algorithms: Texts{"HS256", "HS512"}}, rsaText, "public_key: does not go with HS256, HS512; with it go RS256"},
+		{"a public key as the secret, where both are allowed", &JWT{Algorithms: Texts{"HS256", "RS256"}}, rsaText, "secret: number 1 is a public key"},
 		{"a secret as the public key", &JWT{Algorithms: Texts{"RS256"}}, "s3cr3t", "number 1 is no public key"},
 		{"leeway", &JWT{Algorithms: Texts{"HS256"}, Leeway: Window(time.Hour)}, "s", "leeway: at most 5m0s"},
 		{"claim without value", &JWT{Algorithms: Texts{"HS256"}, Claims: map[string]Texts{"aud": {"{param:nothing}"}}}, "s", "{param:nothing} has no value"},
 	}
 	for _, tt := range tests {
-		_, err := Scheme{Type: "jwt", JWT: tt.jwt}.Compile([]Secret{Secret(tt.secret)}, nil)
+		public := strings.HasPrefix(tt.want, "public_key")
+		_, err := Scheme{Type: "jwt", Public: public, JWT: tt.jwt}.Compile([]Secret{Secret(tt.secret)}, nil)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}

@@ -7,9 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -24,6 +22,7 @@ type keyPair struct {
 
 var (
 	errNoKey    = errors.New("no public key in it")
+	errPrivate  = errors.New("it is a private key, which only its owner may have; what verifies is the public key that belongs to it")
 	errWeakRSA  = errors.New("an RSA key of less than 2048 bits proves nothing any more")
 	errLongRSA  = errors.New("an RSA key of more than 16384 bits costs more than it proves")
 	errOddCurve = errors.New("an elliptic curve that is not P-256, P-384 or P-521")
@@ -32,7 +31,8 @@ var (
 // parseKeys reads public keys in the spellings in which providers hand them
 // out: PEM (keys and certificates), the base64 of a SubjectPublicKeyInfo, a JWK
 // or a set of them (RFC 7517). A private key in PEM is taken, too: its public
-// half verifies and it can sign. Its errors do not quote the text.
+// half verifies and it can sign. In other spellings it is refused. Its errors do
+// not quote the text.
 func parseKeys(text string, check certificateCheck) ([]keyPair, error) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -48,54 +48,13 @@ func parseKeys(text string, check certificateCheck) ([]keyPair, error) {
 		return nil, errNoKey
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil && privateDER(der) != nil {
+		return nil, errPrivate
+	}
 	if err != nil {
 		return nil, errNoKey
 	}
 	return acceptable(keyPair{public: public})
-}
-
-// A certificateCheck judges the certificate that a key came in; nil takes any.
-type certificateCheck func(*x509.Certificate) error
-
-// parsePEM reads the first block: what follows a certificate is its chain.
-func parsePEM(text []byte, check certificateCheck) ([]keyPair, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errNoKey
-	}
-	switch block.Type {
-	case "CERTIFICATE":
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, errors.New("the certificate cannot be read")
-		}
-		if check != nil {
-			if err := check(cert); err != nil {
-				return nil, err
-			}
-		}
-		return acceptable(keyPair{public: cert.PublicKey})
-	case "PUBLIC KEY":
-		public, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			return nil, errNoKey
-		}
-		return acceptable(keyPair{public: public})
-	case "RSA PUBLIC KEY":
-		public, err := x509.ParsePKCS1PublicKey(block.Bytes)
-		if err != nil {
-			return nil, errNoKey
-		}
-		return acceptable(keyPair{public: public})
-	case "PRIVATE KEY":
-		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		signer, ok := private.(crypto.Signer)
-		if err != nil || !ok {
-			return nil, errors.New("the private key cannot be read")
-		}
-		return acceptable(keyPair{public: signer.Public(), private: hide(signer)})
-	}
-	return nil, fmt.Errorf("a PEM block %q holds no public key", block.Type)
 }
 
 // acceptable refuses what is too weak to prove anything.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -84,6 +85,14 @@ func TestWeakOrOtherKeysAreRefused(t *testing.T) {
 		{"ed25519", pemOf(t, "PUBLIC KEY", rsaPair.public), "number 1 is no Ed25519 key"},
 		{"ed25519", "abcd", "it is not 32 bytes in hex"},
 		{"rsa", pemOf(t, "SOMETHING", rsaPair.public), `a PEM block "SOMETHING" holds no public key`},
+		{"rsa", pemOf(t, "OPENSSH PRIVATE KEY", rsaPair.public), `a PEM block "OPENSSH PRIVATE KEY" is a private key that cannot be read here; give the public key`},
+		{"rsa", pemOf(t, "ENCRYPTED PRIVATE KEY", rsaPair.public), "is a private key that cannot be read here"},
+		{"ecdsa", pemOf(t, "EC PRIVATE KEY", ecPair.public), "the private key cannot be read; has it a password?"},
+		{"ecdsa", privateText(t, "ecdsa"), "it is a private key, which only its owner may have"},
+		{"rsa", privateText(t, "rsa"), "it is a private key, which only its owner may have"},
+		{"ed25519", hex.EncodeToString(make([]byte, 64)), "it is a private key, which only its owner may have"},
+		{"ed25519", privateText(t, "ed25519"), "it is not 32 bytes in hex"},
+		{"rsa", `{"kty":"RSA","e":"AQAB","n":"AA","d":"AA"}`, "it is a private key, which only its owner may have"},
 		{"rsa", "-----BEGIN", "no public key in it"},
 		{"rsa", `{"kty":"RSA"}`, "no public key in it"},
 		{"ecdsa", `{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}`, "no public key in it"},
@@ -97,6 +106,42 @@ func TestWeakOrOtherKeysAreRefused(t *testing.T) {
 		}
 		if _, err := s.Compile([]Secret{Secret(tt.text)}, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.kind, err, tt.want)
+		}
+	}
+}
+
+// privateText is a private key in the base64 of its PKCS #8.
+func privateText(t *testing.T, kind string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(testKeys()[kind][0].Reveal()))
+	return base64.StdEncoding.EncodeToString(block.Bytes)
+}
+
+// A private key signs in each of the PEM blocks in which OpenSSL writes it.
+func TestPrivateKeysThatSign(t *testing.T) {
+	ec, rsaKey := testPair(t, "ecdsa", 0), testPair(t, "rsa", 0)
+	sec1, err := x509.MarshalECPrivateKey(ec.private().(*ecdsa.PrivateKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs1 := x509.MarshalPKCS1PrivateKey(rsaKey.private().(*rsa.PrivateKey))
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	parameters := block("EC PARAMETERS", []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7})
+	for _, tt := range []struct{ name, kind, text string }{
+		{"SEC 1", "ecdsa", block("EC PRIVATE KEY", sec1)},
+		{"SEC 1 behind its parameters", "ecdsa", parameters + block("EC PRIVATE KEY", sec1)},
+		{"PKCS #1", "rsa", block("RSA PRIVATE KEY", pkcs1)},
+	} {
+		s := Scheme{Type: tt.kind, Algorithm: "sha256", Signature: Signature{From: Sources{"header:X-Signature"}, Encoding: "base64"}}
+		v, err := s.Compile([]Secret{Secret(tt.text)}, nil)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if err := compile(t, s).Verify(mustSign(t, v, newRequest())); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

@@ -20,12 +20,19 @@ type Scheme struct {
 	Signed     string     `json:"signed,omitempty"`      // the message: "{timestamp}.{body}"; default "{body}"
 	SignedForm string     `json:"signed_form,omitempty"` // the message instead, when the body is form-encoded
 	Timestamp  *Timestamp `json:"timestamp,omitempty"`
+	// Shapes are regular expressions that the values at places match as a whole.
+	// Without them nothing would tell where one value of the message ends and the
+	// next begins: "{json:time}{json:token}" signs 12 and 3 as it does 1 and 23.
+	Shapes map[string]string `json:"shapes,omitempty"`
 
 	Token  Sources `json:"token,omitempty"`  // where a token stands: header: or query:
 	Prefix string  `json:"prefix,omitempty"` // in front of the token, in any case: "Bearer "
 
-	JWT  *JWT       `json:"jwt,omitempty"`  // what a token has to be, for type jwt
-	Keys *KeySource `json:"keys,omitempty"` // where the provider publishes its key, if none is given
+	JWT *JWT `json:"jwt,omitempty"` // what a token has to be, for type jwt
+	// Public says that the keys of type jwt are public ones, where its algorithms
+	// take secrets as well; else they are secrets.
+	Public bool       `json:"-"`
+	Keys   *KeySource `json:"keys,omitempty"` // where the provider publishes its key, if none is given
 
 	Params map[string]Param `json:"params,omitempty"` // what a hook says beside its secret
 
@@ -72,10 +79,16 @@ func (s Scheme) SecretName() string {
 		return "password"
 	case s.Type == "mtls":
 		return "ca"
-	case s.Type == "ed25519", s.Type == "ecdsa", s.Type == "rsa", s.Type == "aws-sns", s.JWT != nil && !s.Symmetric() && s.Type == "jwt":
+	case s.Type == "ed25519", s.Type == "ecdsa", s.Type == "rsa", s.Type == "aws-sns", s.Type == "jwt" && s.JWT != nil && (s.Public || !s.Symmetric()):
 		return "public_key"
 	}
 	return "secret"
+}
+
+// TakesEither reports whether the scheme's keys may be secrets or public keys,
+// so that whoever gives one has to say which it is, by Public.
+func (s Scheme) TakesEither() bool {
+	return s.Type == "jwt" && s.Symmetric() && slices.ContainsFunc(s.JWT.Algorithms, func(name string) bool { return !strings.HasPrefix(name, "HS") })
 }
 
 // Symmetric reports whether whoever can verify can also sign, which is what a

@@ -8,11 +8,12 @@ import (
 // signed is the proof of every scheme in which a message and its signature
 // belong together, whatever the kind of key.
 type signed struct {
-	field signatureField
-	body  *template // the message
-	form  *template // the message of a form-encoded body; nil if there is no difference
-	clock *clock    // nil without a timestamp
-	keys  []key
+	field  signatureField
+	body   *template // the message
+	form   *template // the message of a form-encoded body; nil if there is no difference
+	shapes []shape
+	clock  *clock // nil without a timestamp
+	keys   []key
 }
 
 func (p *signed) verify(r *Request) error {
@@ -22,6 +23,11 @@ func (p *signed) verify(r *Request) error {
 	}
 	if err := p.match(message{p.template(r), e}, claimed); err != nil {
 		return err
+	}
+	for _, s := range p.shapes {
+		if err := s.check(e); err != nil {
+			return err
+		}
 	}
 	return p.clock.check(e)
 }
@@ -89,7 +95,7 @@ func (c *compiler) signed(keys func() []key) *signed {
 	if c.scheme.Prefix != "" {
 		c.failf("prefix", "belongs to a token; write it as signature.prefix")
 	}
-	p := &signed{field: c.signatureField(), clock: c.clock()}
+	p := &signed{field: c.signatureField(), clock: c.clock(), shapes: c.shapes()}
 	p.body = c.message("signed", cmp.Or(c.scheme.Signed, "{body}"))
 	if c.scheme.SignedForm != "" {
 		p.form = c.message("signed_form", c.scheme.SignedForm)

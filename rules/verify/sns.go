@@ -15,6 +15,7 @@ import (
 // of AWS: only the topic tells whose it is.
 type sns struct {
 	topic  string
+	clock  *clock
 	keys   []keyPair // given instead of the published one
 	source *keySource
 }
@@ -30,9 +31,9 @@ var snsFields = map[string][]string{
 var snsAlgorithms = map[string]string{"1": "sha1", "2": "sha256"}
 
 func compileSNS(c *compiler) proof {
-	c.unusedSignature()
+	c.unusedSignature("timestamp")
 	c.unused("token", len(c.scheme.Token) > 0)
-	p := &sns{topic: c.params["topic"]}
+	p := &sns{topic: c.params["topic"], clock: c.clock()}
 	if !strings.HasPrefix(p.topic, "arn:") {
 		c.failf("topic", "missing; write the topic's ARN, as in arn:aws:sns:eu-west-1:123456789012:alarms, because SNS signs for everybody who has an account")
 	}
@@ -80,7 +81,7 @@ func (p *sns) verify(r *Request) error {
 	for _, pair := range pairs {
 		public, ok := pair.public.(*rsa.PublicKey)
 		if ok && rsa.VerifyPKCS1v15(public, hashIDs[algorithm], digestOf(algorithms[algorithm], signed), signature) == nil {
-			return nil
+			return p.clock.check(evidence{Request: r})
 		}
 	}
 	return reject("signature does not match")
@@ -109,7 +110,7 @@ func (p *sns) sign(r *Request) error {
 		fields = map[string]any{"Type": "Notification", "MessageId": newUUID(), "Message": string(r.Body)}
 	}
 	fields["TopicArn"], fields["SignatureVersion"] = p.topic, "2"
-	if fields["Timestamp"] == nil {
+	if at, ok := fields["Timestamp"].(string); !ok || !p.clock.believes(r.Now, at) {
 		fields["Timestamp"] = r.Now.UTC().Format(time.RFC3339Nano)
 	}
 	body, err := json.Marshal(fields)

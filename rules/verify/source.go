@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,7 @@ const (
 	inQuery     = "query"
 	inForm      = "form"
 	inJSON      = "json"
+	inFormJSON  = "form-json" // of JSON in a field of a form: "form-json:payload.type"
 	inSignature = "sig"
 )
 
@@ -22,7 +24,7 @@ type source struct {
 	kind string
 	name string   // as written; what people recognise
 	key  string   // a header's canonical name
-	path []string // of a JSON value
+	path []string // of a JSON value; of one in a form, behind the field
 }
 
 // evidence is a request under examination, with the list that its signature
@@ -32,6 +34,9 @@ type evidence struct {
 	signature pairs
 }
 
+// headerName is a token (RFC 9110, section 5.6.2); no other name ever comes.
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
 func parseSource(text string) (source, error) {
 	kind, name, ok := strings.Cut(text, ":")
 	if !ok || name == "" || strings.TrimSpace(name) != name {
@@ -40,11 +45,17 @@ func parseSource(text string) (source, error) {
 	s := source{kind: kind, name: name}
 	switch kind {
 	case inHeader:
+		if !headerName.MatchString(name) {
+			return source{}, fmt.Errorf("%q is no name of a header: those have letters, digits and -, as in X-Signature", name)
+		}
 		s.key = http.CanonicalHeaderKey(name)
-	case inJSON:
+	case inJSON, inFormJSON:
 		s.path = strings.Split(name, ".")
 		if slices.Contains(s.path, "") {
 			return source{}, fmt.Errorf("%q has an empty step; write json:a.b, or json:0.id for an array", text)
+		}
+		if kind == inFormJSON && len(s.path) < 2 {
+			return source{}, fmt.Errorf("%q has no path behind the field; write form-json:FIELD.a.b", text)
 		}
 	case inQuery, inForm, inSignature:
 	default:
@@ -60,7 +71,7 @@ func (s source) String() string {
 		return s.name + " header"
 	case inQuery:
 		return s.name + " in the query"
-	case inForm:
+	case inForm, inFormJSON:
 		return "form field " + s.name
 	case inSignature:
 		return s.name + " in the signature header"
@@ -83,6 +94,9 @@ func (s source) get(e evidence) (string, error) {
 			return "", err
 		}
 		return s.only(values[s.name])
+	case inFormJSON:
+		field, err := source{kind: inForm, name: s.path[0]}.get(e)
+		return readJSON([]byte(field)).at(s.path[1:]), err
 	case inSignature:
 		return s.only(e.signature.values(s.name))
 	}
@@ -110,6 +124,13 @@ func (s source) set(r *Request, value string) error {
 		r.setQuery(s.name, value)
 	case inForm:
 		return setFormField(r, s.name, value)
+	case inFormJSON:
+		field := source{kind: inForm, name: s.path[0]}
+		text, err := setJSON([]byte(sources{field}.peek(r)), s.path[1:], value)
+		if err != nil {
+			return err
+		}
+		return field.set(r, string(text))
 	case inJSON:
 		return setJSONValue(r, s.path, value)
 	}

@@ -49,6 +49,8 @@ func (t *template) covers(s source) bool {
 		return t.uses("body", "body_sha256", inJSON+":"+s.name)
 	case inForm:
 		return t.uses("body", "body_sha256", "form_sorted", inForm+":"+s.name)
+	case inFormJSON:
+		return t.uses("body", "body_sha256", "form_sorted", inForm+":"+s.path[0])
 	}
 	return t.uses(s.kind + ":" + s.name)
 }
@@ -195,7 +197,7 @@ func (c *compiler) placeholder(setting, name string) part {
 		return c.declared(setting, name, c.idFrom)
 	case "param":
 		return c.param(setting, rest)
-	case inHeader, inQuery, inForm, inJSON:
+	case inHeader, inQuery, inForm, inJSON, inFormJSON:
 		return found(c.sources(setting, Sources{name}))
 	}
 	c.failf(setting, "there is no placeholder {%s}; write one of %s", name, placeholderNames())

@@ -16,9 +16,10 @@ type clock struct {
 
 // check refuses a timestamp that is too far off, either way. It is asked only
 // about a message whose signature is right: before that the timestamp is
-// anybody's word. A nil clock has no objection.
+// anybody's word. One that is not judged must be a time all the same, so that
+// nothing else passes for it. A nil clock has no objection.
 func (c *clock) check(e evidence) error {
-	if c == nil || c.tolerance < 0 && c.future < 0 {
+	if c == nil {
 		return nil
 	}
 	text, err := c.from.require(e)
@@ -49,8 +50,10 @@ func seconds(d time.Duration) string {
 	return strconv.FormatFloat(math.Ceil(d.Seconds()), 'f', 0, 64) + " s"
 }
 
-// stamp gives r the time of r.Now unless it has one. A timestamp that lives in
-// the signature header is returned as the beginning of that header's list.
+// stamp gives r the time of r.Now unless it has one. In a body, which may have
+// been recorded long ago, only one that is still believed counts. A timestamp that
+// lives in the signature header is returned as the beginning of that header's
+// list.
 func (c *clock) stamp(r *Request, sep, kv string) (pairs, error) {
 	if c == nil {
 		return pairs{}, nil
@@ -59,10 +62,25 @@ func (c *clock) stamp(r *Request, sep, kv string) (pairs, error) {
 	if first := c.from[0]; first.kind == inSignature {
 		return pairs{first.name + kv + now, sep, kv}, nil
 	}
-	if c.from.peek(r) != "" {
-		return pairs{}, nil
+	for _, s := range c.from {
+		text := sources{s}.peek(r)
+		switch inBody := s.kind == inJSON || s.kind == inForm; {
+		case text == "":
+		case inBody && !c.believes(r.Now, text):
+			return pairs{}, s.set(r, now)
+		default:
+			return pairs{}, nil
+		}
 	}
 	return pairs{}, c.from[0].set(r, now)
+}
+
+func (c *clock) believes(now time.Time, text string) bool {
+	if c == nil {
+		return true
+	}
+	t, ok := c.unit.parse(text)
+	return ok && c.judge(now, t) == nil
 }
 
 // A unit is how a time is written.

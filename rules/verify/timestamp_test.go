@@ -120,3 +120,104 @@ func TestToleranceDefaultsToFiveMinutes(t *testing.T) {
 		checkVerdict(t, v.Verify(r), valid)
 	}
 }
+
+// A time that is signed and not judged has to be one all the same.
+func TestUncheckedTimestampIsATime(t *testing.T) {
+	s := hmacScheme(func(s *Scheme) {
+		s.Signed = "{timestamp}{header:X-Token}"
+		s.Timestamp = &Timestamp{From: Sources{"header:X-Time"}, Tolerance: Unchecked}
+	})
+	v := compile(t, s)
+	for text, valid := range map[string]bool{"1": true, "1700000000": true, "": false, "17e8": false, "soon": false} {
+		r := newRequest()
+		r.Header.Set("X-Time", text)
+		r.Header.Set("X-Token", "abc")
+		if text == "" {
+			r.Header.Set("X-Time", "x")
+			r = mustSign(t, v, r)
+			r.Header.Del("X-Time")
+		} else {
+			r = mustSign(t, v, r)
+		}
+		checkVerdict(t, v.Verify(r), valid)
+	}
+}
+
+// Every preset that signs a time judges it, and a time that may be old is not one
+// that lies ahead.
+func TestPresetsJudgeTheirTimes(t *testing.T) {
+	for name, s := range allSchemes(t) {
+		switch ts := s.Timestamp; {
+		case ts == nil:
+		case ts.Tolerance == Unchecked || ts.Future == Unchecked:
+			t.Errorf("%s signs a time and does not judge it", name)
+		case time.Duration(ts.Tolerance) > time.Hour && time.Duration(ts.Future) != 5*time.Minute:
+			t.Errorf("%s believes a time that lies %v ahead", name, time.Duration(ts.Future))
+		case time.Duration(ts.Tolerance) > time.Hour && s.Note == "":
+			t.Errorf("%s does not say why it believes for %v", name, time.Duration(ts.Tolerance))
+		}
+	}
+}
+
+// Mailgun signs a time and a token with nothing in between. A digit that moves
+// from one to the other would make a new token of an old signature.
+func TestMailgunTokensCannotBeMade(t *testing.T) {
+	now := time.Unix(1772366400, 0)
+	for name, body := range map[string]func(at, token, sum string) string{
+		"mailgun": func(at, token, sum string) string {
+			return `{"signature":{"timestamp":"` + at + `","token":"` + token + `","signature":"` + sum + `"},"event-data":{"event":"x"}}`
+		},
+		"mailgun-form": func(at, token, sum string) string {
+			return "timestamp=" + at + "&token=" + token + "&signature=" + sum
+		},
+	} {
+		v := preset(t, name)
+		request := func(at, token, sum string) *Request {
+			r := newRequest()
+			if name == "mailgun-form" {
+				r = formRequest()
+			}
+			r.Body, r.Now = []byte(body(at, token, sum)), now
+			return r
+		}
+		at, token := "1772366400", "1234"+testToken[4:]
+		genuine := mustSign(t, v, request(at, token, ""))
+		sum := v.proof.(*signed).field.from.peek(genuine)
+		for _, move := range []struct {
+			at, token string
+			valid     bool
+		}{
+			{at, token, true},
+			{at + token[:1], token[1:], false},
+			{at + token[:3], token[3:], false},
+			{at[:9], at[9:] + token, false},
+			{at[:8], at[8:] + token, false},
+			{"", at + token, false},
+			{at + token, "", false},
+		} {
+			checkVerdict(t, v.Verify(request(move.at, move.token, sum)), move.valid)
+		}
+		// Not even where the time that results is believed.
+		r := request(at[:9], at[9:]+token, sum)
+		r.Now = time.Unix(177236640, 0)
+		checkVerdict(t, v.Verify(r), false)
+		r = request(at, token, sum)
+		r.Now = now.Add(24*time.Hour + time.Second)
+		checkVerdict(t, v.Verify(r), false)
+	}
+}
+
+// What was recorded long ago is signed as of now, and what says its own time in a
+// header keeps it.
+func TestSignRenewsTheTimeOfABody(t *testing.T) {
+	r := newRequest()
+	r.Body = []byte(`{"webhookTimestamp":1504765804000}`)
+	linear := preset(t, "linear")
+	if err := linear.Verify(mustSign(t, linear, r)); err != nil {
+		t.Error(err)
+	}
+	slack := preset(t, "slack")
+	r = newRequest()
+	r.Header.Set("X-Slack-Request-Timestamp", "1504765804")
+	checkVerdict(t, slack.Verify(mustSign(t, slack, r)), false)
+}

@@ -76,7 +76,7 @@ func plain(text string) ([]byte, error) { return []byte(text), nil }
 func compileToken(c *compiler) proof {
 	c.unusedSignature()
 	p := &token{from: c.sources("token", c.scheme.Token), prefix: c.scheme.Prefix, decode: plain}
-	if len(p.from) == 0 {
+	if len(c.scheme.Token) == 0 {
 		c.failf("token", "missing; write where the token stands, for example header:X-Token or query:auth")
 	}
 	for _, s := range p.from {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -137,6 +138,25 @@ func (p *twilio) sign(r *Request) error {
 		return err
 	}
 	return p.field.write(r, pairs{}, sum)
+}
+
+// twilioIDs are signed, as I-Twilio-Idempotency-Token is not, and most events of
+// a message or call have the same one.
+var twilioIDs = known("form:MessageSid", "form:CallSid")
+
+// identify takes what is signed as a whole for the id of what has none.
+func (p *twilio) identify(r *Request) (event, id string) {
+	return "", cmp.Or(twilioIDs.peek(r), p.apart(r))
+}
+
+// apart is the signature: it is over all there is of an event, so two that differ
+// in anything have two, and one that is sent again has the same.
+func (p *twilio) apart(r *Request) string {
+	_, claimed, err := p.field.read(r)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(claimed[0]) // base64 is written with its padding and without
 }
 
 func (p *twilio) places() sources { return p.field.from }

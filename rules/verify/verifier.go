@@ -37,6 +37,11 @@ type identifier interface {
 	identify(r *Request) (event, id string)
 }
 
+// A separator is a proof that tells apart the events of one id itself.
+type separator interface {
+	apart(r *Request) string
+}
+
 // A Rejection is why a request is not believed. Its Reason is safe to store and
 // to show to an operator: it holds no secret, no expected signature and nothing
 // that the sender chose. It is not for the sender, who learns only that it was
@@ -76,7 +81,7 @@ func (v *Verifier) Identify(r *Request) (event, id string) {
 // Apart returns what differs between the events that a provider sends under one
 // id and name, "" for what is absent or where the id alone is enough.
 func (v *Verifier) Apart(r *Request) string {
-	if p, ok := v.proof.(*combined); ok {
+	if p, ok := v.proof.(separator); ok {
 		return p.apart(r)
 	}
 	return v.apart.peek(r)
