@@ -25,30 +25,33 @@ func compileGraph(c *compiler) proof {
 
 // verify wants every notification of the body to bear the secret.
 func (p *graph) verify(r *Request) error {
-	items := readJSON(r.jsonRoot().child("value")).list
-	if len(items) == 0 {
-		return reject("no notifications in the JSON body")
-	}
-	for i, raw := range items {
-		state := readJSON(readJSON(raw).child("clientState")).text
-		if state == "" || !p.accepts([]byte(state)) {
-			return reject("clientState of notification %d does not match", i+1)
+	count := 0
+	for item := range r.jsonRoot().child("value").elements() {
+		count++
+		if state := item.at("clientState"); state == "" || !p.accepts([]byte(state)) {
+			return reject("clientState of notification %d does not match", count)
 		}
+	}
+	if count == 0 {
+		return reject("no notifications in the JSON body")
 	}
 	return nil
 }
 
 func (p *graph) sign(r *Request) error {
-	items := readJSON(r.jsonRoot().child("value")).list
-	if len(items) == 0 {
+	count := 0
+	for range r.jsonRoot().child("value").elements() {
+		count++
+	}
+	if count == 0 {
 		body, err := json.Marshal(map[string]any{"value": []any{map[string]any{"resourceData": json.RawMessage(orObject(r.Body))}}})
 		if err != nil {
 			return err
 		}
 		r.setBody(body)
-		items = make([]json.RawMessage, 1)
+		count = 1
 	}
-	for i := range items {
+	for i := range count {
 		if err := setJSONValue(r, []string{"value", strconv.Itoa(i), "clientState"}, p.text()); err != nil {
 			return err
 		}

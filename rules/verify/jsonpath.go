@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// A jsonNode is one value of a JSON text, read one level deep: its children are
-// decoded only when a path leads through them. A text that is not JSON is a node
-// without anything in it.
+// A jsonNode is one value of a small JSON text, as of a token or a key: read one
+// level deep, its children are decoded only when a path leads through them. A text
+// that is not JSON is a node without anything in it. A body is a [jsonText].
 type jsonNode struct {
 	object map[string]json.RawMessage
 	list   []json.RawMessage

@@ -121,8 +121,10 @@ func writeFormSorted(w io.Writer, e evidence, _ []byte) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, v := range values[name] {
-			if _, err := io.WriteString(w, name+v); err != nil {
-				return err
+			for _, text := range []string{name, v} {
+				if _, err := io.WriteString(w, text); err != nil {
+					return err
+				}
 			}
 		}
 	}
