@@ -12,10 +12,10 @@ import (
 
 // readForm makes an object of a form: a text for a field sent once, a list of
 // texts for one sent more often. Names with brackets, as data[email] and
-// items[], are read as the objects and lists that they spell. jsonField names a
-// field that holds the whole payload as JSON where it is there: Slack sends a
-// command as a form, and a click as a form with that field.
-func readForm(body []byte, jsonField string, need *fields) (any, error) {
+// items[], are read as the objects and lists that they spell. One field may hold the
+// whole payload as JSON where it is there: Slack sends a command as a form, and a
+// click as a form with that field.
+func readForm(body []byte, which formFields, need *fields) (any, error) {
 	if start := bytes.TrimSpace(trimMark(body)); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
 		return nil, &MalformedError{"the body is JSON, but Content-Type says form; send Content-Type: application/json"}
 	}
@@ -29,12 +29,13 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 	if err != nil {
 		return nil, &MalformedError{"the form cannot be read: " + err.Error()}
 	}
-	if values := form[jsonField]; jsonField != "" && len(values) > 0 {
-		if len(values) > 1 {
-			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), jsonField)}
+	if values := form[which.json]; which.json != "" && (which.must || len(values) > 0) {
+		if len(values) != 1 {
+			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), which.json)}
 		}
 		return readJSON([]byte(values[0]), need)
 	}
+	which.keep(form)
 	object := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		list := make([]any, len(form[name]))

@@ -88,6 +88,7 @@ func (l *linter) hook(key, n node) {
 func (l *linter) door(set settings) {
 	if v, ok := set["verify"]; ok && v.Kind == yaml.MappingNode {
 		l.written(v, true)
+		l.uncovered(v)
 	} else if ok && v.Value == "none" {
 		l.warn(v, "everyone who reaches the server can make these rules run, with whatever payload they like; have senders prove who they are, as in verify: {bearer: \"${env:TOKEN}\"}")
 	}
