@@ -23,7 +23,7 @@ const eventHeader = "Ce-"
 func isBinaryEvent(h http.Header) bool { return h.Get("Ce-Specversion") != "" }
 
 // readBinaryEvent makes one object of the attributes and the data.
-func readBinaryEvent(r *Request, kind content, need *fields) (any, error) {
+func readBinaryEvent(r *Request, need *fields) (any, error) {
 	event := map[string]any{}
 	for name, values := range r.Header {
 		attribute, ok := strings.CutPrefix(name, eventHeader)
@@ -42,14 +42,12 @@ func readBinaryEvent(r *Request, kind content, need *fields) (any, error) {
 	if len(r.Body) == 0 {
 		return event, nil
 	}
-	if kind == contentAuto {
-		var err error
-		if kind, err = contentOf(r.Header); err != nil {
-			event["data_base64"] = base64.StdEncoding.EncodeToString(r.Body)
-			return event, nil
-		}
+	kind, err := contentOf(r.Header)
+	if err != nil {
+		event["data_base64"] = base64.StdEncoding.EncodeToString(r.Body)
+		return event, nil
 	}
-	data, err := readBody(r, kind, "", need.of([]byte("data")))
+	data, err := readBody(r, kind, formFields{}, need.of([]byte("data")))
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +57,11 @@ func readBinaryEvent(r *Request, kind content, need *fields) (any, error) {
 
 // identifyEvent takes event and id from a CloudEvent, where the sender's scheme
 // does not name them.
-func identifyEvent(r *Request) {
+func (h *Hook) identifyEvent(r *Request) {
 	if r.Event != "" && r.ID != "" {
 		return
 	}
-	event, id, _ := attributesOf(r)
+	event, id, _ := h.attributesOf(r)
 	if r.Event == "" {
 		r.Event = event
 	}
@@ -73,11 +71,29 @@ func identifyEvent(r *Request) {
 }
 
 // attributesOf are what tells a CloudEvent from others, "" for all else.
-func attributesOf(r *Request) (event, id, source string) {
-	if event := r.Header.Get("Ce-Type"); event != "" || !isStructuredEvent(r.Header) {
-		return event, r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
+func (h *Hook) attributesOf(r *Request) (event, id, source string) {
+	switch {
+	case h.takesEvents() && isBinaryEvent(r.Header):
+		return r.Header.Get("Ce-Type"), r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
+	case h.content == contentCloudEvents || (h.content == contentAuto || h.content == contentJSON) && isStructuredEvent(r.Header):
+		return eventOf(r.Body)
 	}
-	return eventOf(r.Body)
+	return "", "", ""
+}
+
+// sourceOf is the source of a CloudEvent whose id is the one that counts. Where the
+// sender's scheme names ids of its own, what else says source is none of theirs.
+func (h *Hook) sourceOf(r *Request) string {
+	_, id, source := h.attributesOf(r)
+	if id != r.ID {
+		return ""
+	}
+	if h.verifier != nil && h.unsignedHeaders {
+		if _, named := h.verifier.Identify(h.evidence(r, r.ReceivedAt)); named != "" {
+			return ""
+		}
+	}
+	return source
 }
 
 func isStructuredEvent(h http.Header) bool {

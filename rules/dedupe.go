@@ -100,8 +100,7 @@ func (h *Hook) identity(r *Request) string {
 	if r.ID == "" {
 		return ""
 	}
-	_, _, source := attributesOf(r)
-	parts := []string{r.Event, source, r.ID}
+	parts := []string{r.Event, h.sourceOf(r), r.ID}
 	if h.verifier != nil {
 		parts = append(parts, h.verifier.Apart(h.evidence(r, r.ReceivedAt)))
 	}

@@ -50,7 +50,7 @@ func TestDedupeKey(t *testing.T) {
 			h := hookWith(t, c.path, c.settings)
 			r := &Request{Method: "POST", Path: strings.Replace(c.path, ":service", "web", 1), Header: c.header, Event: c.event, ID: c.id, Body: []byte(c.body)}
 			r.Params, _ = h.Match(r.Path)
-			identifyEvent(r)
+			h.identifyEvent(r)
 			if _, actions, err := h.Evaluate(r); err != nil || len(actions) != 1 {
 				t.Fatalf("%d actions, %v", len(actions), err)
 			}

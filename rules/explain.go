@@ -24,6 +24,10 @@ type definition struct {
 	Hook       string           `json:"hook"`
 	Content    content          `json:"content,omitempty"`
 	FormField  string           `json:"form_field,omitempty"`
+	FormMust   bool             `json:"form_must,omitempty"`
+	FormSigned []string         `json:"form_signed,omitempty"`
+	NoHeaders  bool             `json:"no_headers,omitempty"` // unsigned, and not read
+	NoQuery    bool             `json:"no_query,omitempty"`   // likewise
 	FirstMatch bool             `json:"first_match,omitempty"`
 	Rules      []ruleDefinition `json:"rules"`
 }
@@ -37,7 +41,10 @@ type ruleDefinition struct {
 func (h *Hook) Definition() *Definition { return h.definition }
 
 func (h *Hook) define() *Definition {
-	d := definition{Hook: h.Path, Content: h.content, FormField: h.formField, FirstMatch: h.firstMatch}
+	d := definition{
+		Hook: h.Path, Content: h.content, FormField: h.form.json, FormMust: h.form.must, FormSigned: h.form.signed,
+		NoHeaders: h.unsignedHeaders, NoQuery: h.unsignedQuery, FirstMatch: h.firstMatch,
+	}
 	for _, r := range h.rules {
 		d.Rules = append(d.Rules, ruleDefinition{Name: r.name, When: r.asks})
 	}
@@ -57,7 +64,10 @@ func (d *Definition) hook() (*Hook, error) {
 	if err := json.Unmarshal([]byte(d.Text), &was); err != nil {
 		return nil, fmt.Errorf("read the rules of then: %w", err)
 	}
-	h := &Hook{Path: was.Hook, content: was.Content, formField: was.FormField, firstMatch: was.FirstMatch, definition: d}
+	h := &Hook{Path: was.Hook, firstMatch: was.FirstMatch, definition: d, reading: reading{
+		content: was.Content, form: formFields{json: was.FormField, must: was.FormMust, signed: was.FormSigned},
+		unsignedHeaders: was.NoHeaders, unsignedQuery: was.NoQuery,
+	}}
 	for _, r := range was.Rules {
 		when := condition(always{})
 		if r.When != "" {

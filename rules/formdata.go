@@ -12,10 +12,10 @@ import (
 
 // readForm makes an object of a form: a text for a field sent once, a list of
 // texts for one sent more often. Names with brackets, as data[email] and
-// items[], are read as the objects and lists that they spell. jsonField names a
-// field that holds the whole payload as JSON where it is there: Slack sends a
-// command as a form, and a click as a form with that field.
-func readForm(body []byte, jsonField string, need *fields) (any, error) {
+// items[], are read as the objects and lists that they spell. One field may hold the
+// whole payload as JSON where it is there: Slack sends a command as a form, and a
+// click as a form with that field.
+func readForm(body []byte, which formFields, need *fields) (any, error) {
 	if start := bytes.TrimSpace(trimMark(body)); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
 		return nil, &MalformedError{"the body is JSON, but Content-Type says form; send Content-Type: application/json"}
 	}
@@ -29,13 +29,14 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 	if err != nil {
 		return nil, &MalformedError{"the form cannot be read: " + err.Error()}
 	}
-	if values := form[jsonField]; jsonField != "" && len(values) > 0 {
-		if len(values) > 1 {
-			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), jsonField)}
+	if values := form[which.json]; which.json != "" && (which.must || len(values) > 0) {
+		if len(values) != 1 {
+			return nil, &MalformedError{fmt.Sprintf("the form has %d fields %q; there must be one, holding JSON", len(values), which.json)}
 		}
 		return readJSON([]byte(values[0]), need)
 	}
-	var fields formFields
+	which.keep(form)
+	var fields formObject
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		list := make([]any, len(form[name]))
 		for i, value := range form[name] {
@@ -51,13 +52,13 @@ func readForm(body []byte, jsonField string, need *fields) (any, error) {
 	return fields.object(), nil
 }
 
-// formFields is the object that the fields of a form spell.
-type formFields struct {
+// A formObject is the object that the fields of a form spell.
+type formObject struct {
 	root map[string]any
 	held int // values, as maxValues counts them
 }
 
-func (f *formFields) object() map[string]any {
+func (f *formObject) object() map[string]any {
 	if f.root == nil {
 		f.root = map[string]any{}
 	}
@@ -65,7 +66,7 @@ func (f *formFields) object() map[string]any {
 }
 
 // set puts the values of a form field where its name says.
-func (f *formFields) set(name string, values []any) error {
+func (f *formObject) set(name string, values []any) error {
 	path, isList := fieldPath(name)
 	object := f.object()
 	f.held += len(values)

@@ -181,7 +181,7 @@ func TestFunctions(t *testing.T) {
 			}
 			// As in a hook, only what the condition reads is there.
 			r := push(c.payload)
-			payload, err := payloadOf(r, contentJSON, "", &compiled.fields)
+			payload, err := payloadOf(r, reading{content: contentJSON}, &compiled.fields)
 			if err != nil {
 				t.Fatal(err)
 			}

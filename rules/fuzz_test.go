@@ -148,7 +148,7 @@ func FuzzReadForm(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, field string) {
 		r := &Request{Body: body, Header: http.Header{"Content-Type": {formType}}}
-		payload, err := payloadOf(r, contentAuto, field, everything)
+		payload, err := payloadOf(r, reading{form: formFields{json: field}}, everything)
 		var malformed *MalformedError
 		if err != nil && !errors.As(err, &malformed) {
 			t.Fatalf("%v is no MalformedError", err)
@@ -222,8 +222,8 @@ func FuzzLazy(f *testing.F) {
 		if err != nil || notTheSameTwice.MatchString(source) {
 			t.Skip()
 		}
-		whole, err := payloadOf(push(body), contentJSON, "", everything)
-		lazy, lazyErr := payloadOf(push(body), contentJSON, "", &compiled.fields)
+		whole, err := payloadOf(push(body), reading{content: contentJSON}, everything)
+		lazy, lazyErr := payloadOf(push(body), reading{content: contentJSON}, &compiled.fields)
 		if (err == nil) != (lazyErr == nil) {
 			t.Fatalf("whole: %v, lazy: %v", err, lazyErr)
 		}

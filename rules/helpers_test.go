@@ -62,7 +62,7 @@ func push(body string) *Request {
 // envOf is what expressions see of a request whose body is JSON.
 func envOf(t testing.TB, r *Request) environment {
 	t.Helper()
-	payload, err := payloadOf(r, contentJSON, "", everything)
+	payload, err := payloadOf(r, reading{content: contentJSON}, everything)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,15 +23,14 @@ type Hook struct {
 	AllowIPs  []netip.Prefix // who may send at all; nil for everyone
 	RateLimit Rate           // of genuine events; zero for any
 
-	verifier   *verify.Verifier // nil for verify: none
-	preset     string           // its name; "" for a scheme that is described
-	dedupe     dedupe
-	receipt    *verify.Respond // what the provider wants to hear; nil: nothing
-	publicURL  string
-	maxBody    int64 // of an unpacked one, in bytes
-	content    content
-	believed   time.Duration // how long a signature is, 0 if nothing bounds that
-	formField  string        // form field that holds the JSON, for some providers
+	verifier  *verify.Verifier // nil for verify: none
+	preset    string           // its name; "" for a scheme that is described
+	dedupe    dedupe
+	receipt   *verify.Respond // what the provider wants to hear; nil: nothing
+	publicURL string
+	maxBody   int64         // of an unpacked one, in bytes
+	believed  time.Duration // how long a signature is, 0 if nothing bounds that
+	reading
 	firstMatch bool
 	rules      []*rule
 	need       *fields // of the payload, over all rules
@@ -66,13 +65,15 @@ func (c *compiler) checkPath(key node) bool {
 func (c *compiler) readHook(key, n node) {
 	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}, dedupe: usualDedupe()}
 	verified, ruled := false, false
+	readVerify := func() {}
 	n.mapping(h.settings(
 		func(n node) {
 			verified = true
-			h.unread = errors.Join(n.unreadIn(func() { c.readVerify(h, n) }), h.unread)
+			readVerify = func() { h.unread = errors.Join(n.unreadIn(func() { c.readVerify(h, n) }), h.unread) }
 		},
 		func(n node) { ruled = true; c.readRules(h, n) },
 	)...)
+	readVerify() // when it is known how the body is read
 	if !verified && n.Kind == yaml.MappingNode {
 		key.problem("has no verify; write how senders prove who they are, as in verify: {github: \"${env:SECRET}\"}, or verify: none to let everyone in")
 	}
@@ -102,7 +103,7 @@ func (h *Hook) settings(readVerify, readRules func(node)) []setting {
 }
 
 var (
-	contents    = oneOf(contentJSON, contentForm, contentXML, contentText)
+	contents    = oneOf(contentJSON, contentForm, contentXML, contentText, contentCloudEvents)
 	httpMethods = kind[[]string]{node.methods, func() *schema { return listOf(&schema{Enum: methods}) }}
 )
 

@@ -37,7 +37,7 @@ func callOf(t testing.TB, text string, r *Request) (*HTTPCall, error) {
 	if len(problems) > 0 {
 		t.Fatalf("%s\n%v", text, problems)
 	}
-	payload, err := payloadOf(r, contentJSON, "", h.fields()) // only what it says that it reads
+	payload, err := payloadOf(r, reading{content: contentJSON}, h.fields()) // only what it says that it reads
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type File struct {
 // readMultipart makes an object of a multipart form as readForm does. A file is
 // {"filename", "content_type", "size"}; its bytes are for the script.
 func readMultipart(contentType string, body []byte) (any, error) {
-	var fields formFields
+	var fields formObject
 	values := map[string][]any{}
 	var names []string // in the order in which they came
 	for part, err := range parts(contentType, body) {

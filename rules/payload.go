@@ -32,27 +32,32 @@ const (
 	contentXML       content = "xml"
 	contentText      content = "text"
 	contentMultipart content = "multipart"
+
+	contentCloudEvents content = "cloudevents" // of either mode, where the proof speaks of headers
 )
 
 // payload reads what a request carries: its body or, where a sender can only
 // call a URL, the query. Of a JSON object only what need asks for is there.
 func (h *Hook) payload(r *Request, need *fields) (any, error) {
-	if len(r.Body) == 0 && r.RawQuery != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		return readForm([]byte(h.maskQuery(r.RawQuery)), "", everything)
+	switch {
+	case !takesQuery(r):
+		return payloadOf(r, h.reading, need)
+	case h.unsignedQuery:
+		return nil, nil
 	}
-	return payloadOf(r, h.content, h.formField, need)
+	return readForm([]byte(h.maskQuery(r.RawQuery)), h.form, everything)
 }
 
 // payloadOf reads the body of a request: nil for an empty one, otherwise an
 // object as map[string]any or any other JSON value. Of a JSON object only what
-// need asks for is there. formField names the form field that holds the JSON, for
-// providers that send payload={…}.
-func payloadOf(r *Request, kind content, formField string, need *fields) (any, error) {
+// need asks for is there.
+func payloadOf(r *Request, how reading, need *fields) (any, error) {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, fmt.Errorf("%w: Content-Encoding %q is not read", ErrUnsupported, encoding)
 	}
-	if isBinaryEvent(r.Header) {
-		return readBinaryEvent(r, kind, need)
+	kind := how.content
+	if how.takesEvents() && isBinaryEvent(r.Header) {
+		return readBinaryEvent(r, need)
 	}
 	if len(r.Body) == 0 {
 		return nil, nil
@@ -63,13 +68,13 @@ func payloadOf(r *Request, kind content, formField string, need *fields) (any, e
 			return nil, err
 		}
 	}
-	return readBody(r, kind, formField, need)
+	return readBody(r, kind, how.form, need)
 }
 
-func readBody(r *Request, kind content, formField string, need *fields) (any, error) {
+func readBody(r *Request, kind content, form formFields, need *fields) (any, error) {
 	switch kind {
 	case contentForm:
-		return readForm(r.Body, formField, need)
+		return readForm(r.Body, form, need)
 	case contentXML:
 		return readXML(r.Body)
 	case contentText:

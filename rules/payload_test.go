@@ -340,7 +340,7 @@ hooks:
 		}
 	}
 	bytes := &Request{Method: "POST", Header: http.Header{"Content-Type": {"image/png"}, "Ce-Specversion": {"1.0"}}, Body: []byte{0xff}}
-	if got, err := payloadOf(bytes, contentAuto, "", everything); err != nil || got.(map[string]any)["data_base64"] != "/w==" {
+	if got, err := payloadOf(bytes, reading{}, everything); err != nil || got.(map[string]any)["data_base64"] != "/w==" {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -376,7 +376,7 @@ func TestPayload(t *testing.T) {
 					r.Header.Set(name, value)
 				}
 			}
-			got, err := payloadOf(r, c.kind, c.field, everything)
+			got, err := payloadOf(r, reading{content: c.kind, form: formFields{json: c.field}}, everything)
 			if errors.Is(err, ErrUnsupported) != c.unsupported {
 				t.Errorf("error %v, want ErrUnsupported: %v", err, c.unsupported)
 			}

@@ -75,7 +75,7 @@ type Action struct {
 // IsUnavailable says so of the error.
 func (h *Hook) Verify(r *Request, now time.Time) error {
 	if h.verifier == nil {
-		identifyEvent(r)
+		h.identifyEvent(r)
 		return nil
 	}
 	vr := h.evidence(r, now)
@@ -83,7 +83,7 @@ func (h *Hook) Verify(r *Request, now time.Time) error {
 		return err
 	}
 	r.Event, r.ID = h.verifier.Identify(vr)
-	identifyEvent(r)
+	h.identifyEvent(r)
 	return nil
 }
 

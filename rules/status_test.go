@@ -17,7 +17,7 @@ func statusOf(t testing.TB, text, body string) (*CommitStatus, Problems, error) 
 		return nil, n.d.problems, nil
 	}
 	r := push(body)
-	payload, err := payloadOf(r, contentJSON, "", s.fields())
+	payload, err := payloadOf(r, reading{content: contentJSON}, s.fields())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func checkTrace(t *testing.T, when, body string) {
 	if err != nil {
 		return
 	}
-	payload, err := payloadOf(push(body), contentJSON, "", everything)
+	payload, err := payloadOf(push(body), reading{content: contentJSON}, everything)
 	if err != nil {
 		return
 	}

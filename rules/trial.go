@@ -90,12 +90,12 @@ func (h *Hook) Try(r *Request, now time.Time, complete bool) *Trial {
 func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 	if h.verifier == nil {
 		t.judged(true, "verify: none lets everyone in")
-		identifyEvent(r)
+		h.identifyEvent(r)
 		return
 	}
 	vr := h.evidence(r, now)
 	r.Event, r.ID = h.verifier.Identify(vr)
-	identifyEvent(r)
+	h.identifyEvent(r)
 	switch {
 	case h.unread != nil && !r.settled:
 		t.Proof = "not checked: " + strings.ReplaceAll(h.unread.Error(), "\n", "; ")
@@ -109,7 +109,7 @@ func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 		err := h.verifier.Verify(vr)
 		if err == nil {
 			r.Event, r.ID = h.verifier.Identify(vr) // as the one of any names them that believes it
-			identifyEvent(r)
+			h.identifyEvent(r)
 			t.judged(true, "genuine")
 			return
 		}

@@ -37,6 +37,7 @@ func (c *compiler) readVerify(h *Hook, n node) {
 	if p == nil {
 		return
 	}
+	p.readAs(h.content)
 	verifier := c.compileProof(p)
 	if verifier == nil {
 		return
@@ -46,10 +47,7 @@ func (c *compiler) readVerify(h *Hook, n node) {
 		h.unread = c.urlUnread
 	}
 	h.preset, h.receipt = p.preset, p.receipt()
-	if kind := p.content(); h.content == contentAuto && (kind == contentJSON || kind == contentForm) {
-		h.content = kind // some send JSON as text/plain
-	}
-	h.formField = p.formField()
+	h.reading = p.reading(h.content)
 	h.believed = p.believed()
 }
 

@@ -163,9 +163,13 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.notAllowed(w, r, hook)
 		return
 	}
+	sender, unknown := h.proxies.client(r)
+	if unknown != nil {
+		in.warn("the sender's address is not known", "hook", hook.Path, "peer", r.RemoteAddr, "error", unknown)
+	}
 	req := &rules.Request{
 		Hook: hook.Path, Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery,
-		Params: paramMap(params), Header: r.Header, RemoteIP: h.proxies.client(r),
+		Params: paramMap(params), Header: r.Header, RemoteIP: sender,
 		Keys: in.Keys, Trusted: h.proxies.through(r),
 	}
 	if r.TLS != nil {
@@ -174,7 +178,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	received := time.Now()
 	req.ReceivedAt = received
 	if !hook.Allows(req.RemoteIP) {
-		in.reject(w, hook, req, received, errNotAllowed)
+		in.reject(w, hook, req, received, notAllowed(unknown))
 		return
 	}
 	var err error

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -17,6 +18,14 @@ type unproven struct{ error }
 
 // errNotAllowed is why a sender is not listened to at all.
 var errNotAllowed = errors.New("the sender's address is not among allow_ips")
+
+// notAllowed says also why the address is not known, if it is not.
+func notAllowed(unknown error) error {
+	if unknown == nil {
+		return errNotAllowed
+	}
+	return fmt.Errorf("%w: %w", errNotAllowed, unknown)
+}
 
 // reject records a request that was not let in, and tells the sender no more
 // than it may know.

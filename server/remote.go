@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,23 +19,40 @@ type proxies rules.Proxies
 // that is a trusted proxy's: then it is the last one in X-Forwarded-For that no
 // trusted proxy has. Anything before that one was written by who knows whom. It
 // is invalid for a connection without an address, such as a Unix socket, of which
-// no trusted proxy tells more.
-func (p proxies) client(r *http.Request) netip.Addr {
-	addr := connected(r)
-	if !p.through(r) {
-		return addr
+// no trusted proxy tells more, and where a trusted proxy tells what is no address:
+// the sender is somebody then, but not the proxy.
+func (p proxies) client(r *http.Request) (netip.Addr, error) {
+	addr, forwarded := connected(r), strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	if !p.through(r) || strings.TrimSpace(forwarded) == "" {
+		return addr, nil
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	hops := strings.Split(forwarded, ",")
 	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			return addr // not an address: the last one known is the best there is
+		hop, ok := readHop(strings.TrimSpace(hops[i]))
+		if !ok {
+			return netip.Addr{}, errNoAddress
 		}
-		if addr = plainAddr(hop); !p.trusted(addr) {
-			return addr
+		if addr = hop; !p.trusted(addr) {
+			break
 		}
 	}
-	return addr
+	return addr, nil
+}
+
+// errNoAddress is why it is not known who sends.
+var errNoAddress = errors.New("X-Forwarded-For of the trusted proxy has an entry that is no address")
+
+// readHop reads an entry of X-Forwarded-For: an address, with its port as some
+// proxies write it, and IPv6 in brackets or not.
+func readHop(text string) (netip.Addr, bool) {
+	if pair, err := netip.ParseAddrPort(text); err == nil {
+		return plainAddr(pair.Addr()), true
+	}
+	if inside, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inside, "]") && strings.Contains(inside, ":") {
+		text = strings.TrimSuffix(inside, "]")
+	}
+	addr, err := netip.ParseAddr(text)
+	return plainAddr(addr), err == nil
 }
 
 // through tells whether the connection is a trusted proxy's.

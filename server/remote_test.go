@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -28,11 +29,19 @@ func TestClient(t *testing.T) {
 		"all of them proxies":                 {proxy, []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
 		"the proxy says nothing":              {proxy, nil, "10.0.0.1"},
 		"the proxy says nothing, with header": {proxy, []string{""}, "10.0.0.1"},
-		"garbage":                             {proxy, []string{"198.51.100.7, unknown"}, "10.0.0.1"},
+		"garbage":                             {proxy, []string{"198.51.100.7, unknown"}, "invalid IP"},
 		"garbage before":                      {proxy, []string{"<script>, 198.51.100.7"}, "198.51.100.7"},
-		"garbage behind a proxy":              {proxy, []string{"unknown, 10.0.0.2"}, "10.0.0.2"},
-		"with a port, which is garbage":       {proxy, []string{"198.51.100.7:80"}, "10.0.0.1"},
-		"only commas":                         {proxy, []string{",,,"}, "10.0.0.1"},
+		"garbage behind a proxy":              {proxy, []string{"unknown, 10.0.0.2"}, "invalid IP"},
+		"with a port":                         {proxy, []string{"198.51.100.7:80"}, "198.51.100.7"},
+		"IPv6 in brackets":                    {proxy, []string{"[2001:db8::7]"}, "2001:db8::7"},
+		"IPv6 with a port":                    {proxy, []string{"[2001:db8::7]:443"}, "2001:db8::7"},
+		"a chain with ports":                  {proxy, []string{"1.1.1.1, 198.51.100.7:4711, 10.0.0.2:80"}, "198.51.100.7"},
+		"IPv4 in brackets":                    {proxy, []string{"[198.51.100.7]"}, "invalid IP"},
+		"half a bracket":                      {proxy, []string{"[2001:db8::7"}, "invalid IP"},
+		"a port that is none":                 {proxy, []string{"198.51.100.7:http"}, "invalid IP"},
+		"an obfuscated name":                  {proxy, []string{"_hidden"}, "invalid IP"},
+		"only commas":                         {proxy, []string{",,,"}, "invalid IP"},
+		"an empty entry at the end":           {proxy, []string{"198.51.100.7, "}, "invalid IP"},
 		"IPv6 through the proxy":              {proxy, []string{"2001:db8::7"}, "2001:db8::7"},
 		"IPv6 proxy":                          {proxy6, []string{"198.51.100.7"}, "198.51.100.7"},
 		"neighbour of the IPv6 proxy":         {"[fd00::2]:1", []string{"198.51.100.7"}, "fd00::2"},
@@ -46,12 +55,16 @@ func TestClient(t *testing.T) {
 		"unix socket without a name":          {"", []string{"198.51.100.7"}, "invalid IP"},
 	} {
 		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-For": c.forwarded}}
-		if got := trusted.client(r).String(); got != c.want {
+		got, err := trusted.client(r)
+		if got.String() != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if wantErr := c.want == "invalid IP" && c.peer == proxy; (err != nil) != wantErr {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 	r := &http.Request{RemoteAddr: "127.0.0.1:1", Header: http.Header{"X-Forwarded-For": {"198.51.100.7"}}}
-	if got := (proxies{}).client(r).String(); got != "127.0.0.1" {
+	if got, _ := (proxies{}).client(r); got.String() != "127.0.0.1" {
 		t.Errorf("nobody is trusted, and the address is %s", got)
 	}
 }
@@ -141,7 +154,11 @@ hooks:
 		"10.0.0.1":                         false,
 		"":                                 false,
 		"192.0.2.7, ":                      false,
-		"[2001:db8::1]:443":                false,
+		"[2001:db8::1]:443":                true,
+		"192.0.2.7:4711":                   true,
+		"192.0.2.7, unknown":               false,
+		"unknown":                          false,
+		"127.0.0.1, unknown, 10.0.0.1":     false,
 	} {
 		want := http.StatusForbidden
 		if allowed {
@@ -150,6 +167,32 @@ hooks:
 		got := d.send(t, d.request(t, "POST", "/open", `{}`, "X-Forwarded-For", forwarded, "Forwarded", "for=192.0.2.7", "X-Real-Ip", "192.0.2.7"))
 		if got.status != want {
 			t.Errorf("%q: %d, want %d", forwarded, got.status, want)
+		}
+	}
+}
+
+// What a proxy tells must not make its sender the proxy, whom allow_ips may well let in.
+func TestUnknownIsNotTheProxy(t *testing.T) {
+	for allowed, want := range map[string]int{"allow_ips: [127.0.0.1], ": http.StatusForbidden, "": http.StatusAccepted} {
+		log, lines := newLog()
+		f := newFakeIntake(t)
+		in := NewIntake(f, f, log)
+		in.Use(load(t, "server: {trusted_proxies: [127.0.0.1]}\nhooks: {/open: {verify: none, "+allowed+"rules: [{name: r, run: \"true\"}]}}"))
+		r := httptest.NewRequest(http.MethodPost, "/open", strings.NewReader("{}"))
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header.Set("X-Forwarded-For", "unknown")
+		w := httptest.NewRecorder()
+		in.ServeHTTP(w, r)
+		recorded, accepted, _ := f.take()
+		all := append(recorded, accepted...)
+		if w.Code != want || len(all) != 1 || all[0].RemoteIP != "" {
+			t.Errorf("%q: answered %d, want %d; kept %+v", allowed, w.Code, want, all)
+		}
+		if want == http.StatusForbidden && !strings.Contains(all[0].Reason, "no address") {
+			t.Errorf("the reason is %q", all[0].Reason)
+		}
+		if !strings.Contains(lines.String(), "X-Forwarded-For") {
+			t.Errorf("the log does not say why: %s", lines.String())
 		}
 	}
 }

@@ -29,6 +29,7 @@ type provider struct {
 	Handshakes []string        `json:"handshakes"` // answered without any rule
 	Setup      string          `json:"setup"`
 	Note       string          `json:"note"`
+	NotSigned  string          `json:"not_signed"` // what rules read all the same
 	Tested     verify.Evidence `json:"tested"`
 	Recorded   []string        `json:"recorded"` // deliveries that send has
 }
@@ -81,7 +82,7 @@ func newProvider(name string) provider {
 	p := provider{
 		Name: name, Title: s.Title, Verify: s.Example(name), Proof: s.Describe(), Headers: orEmpty(s.Headers()), Window: s.Window(),
 		ID: orEmpty(s.ID), IDSigned: s.SignsID(), Event: orEmpty(s.Event), Params: []providerParam{}, PublicURL: s.NeedsURL(),
-		Handshakes: orEmpty(s.Handshake), Setup: s.Setup, Note: s.Note, Tested: s.Tested,
+		Handshakes: orEmpty(s.Handshake), Setup: s.Setup, Note: s.Note, NotSigned: s.Cover().Gap, Tested: s.Tested,
 		Recorded: orEmpty(recordedOf(name).names()),
 	}
 	for _, param := range slices.Sorted(maps.Keys(s.Params)) {
@@ -153,6 +154,7 @@ func (p provider) print(w io.Writer) {
 	field(w, "event", strings.Join(p.Event, ", "))
 	field(w, "handshakes", strings.Join(p.Handshakes, ", "))
 	field(w, "note", p.Note)
+	field(w, "not signed", p.NotSigned)
 	field(w, "recorded", strings.Join(p.Recorded, ", "))
 	field(w, "tested", p.Tested.Sentence())
 }

@@ -55,6 +55,9 @@ A provider that checks the address first is answered without any rule; the names
 		if p.Note != "" {
 			setup += ". Note: " + p.Note
 		}
+		if p.NotSigned != "" {
+			setup += ". Not signed is " + p.NotSigned
+		}
 		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", p.Title, p.Verify, cell(proof), cell(names), cell(setup), p.Tested)
 	}
 	b.WriteString("\n## Recorded deliveries\n\n`hooktender send PROVIDER NAME` sends these, the first one if no name is given. For all others give `--payload FILE`.\n")

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
-	"strings"
 )
 
 // adyen verifies Adyen's standard notifications, each of which bears the
@@ -22,59 +22,65 @@ func compileAdyen(c *compiler) proof {
 	return &adyen{c.digests(newHMACKey(algorithms["sha256"]))()}
 }
 
-// adyenFields are signed in this order, with colons in between.
-var adyenFields = [][]string{
-	{"pspReference"}, {"originalReference"}, {"merchantAccountCode"}, {"merchantReference"},
-	{"amount", "value"}, {"amount", "currency"}, {"eventCode"}, {"success"},
-}
-
-var adyenSignature = []string{"additionalData", "hmacSignature"}
+// adyenMost bounds the notifications of a body: Adyen sends one, or a few.
+const adyenMost = 100
 
 // adyenItems ranges over the notifications of a body.
-func adyenItems(root *jsonNode) iter.Seq2[int, jsonNode] {
-	return func(yield func(int, jsonNode) bool) {
-		for i, item := range nodeOf(root.child("notificationItems")).items() {
-			if !yield(i, nodeOf(item.child("NotificationRequestItem"))) {
+func adyenItems(root jsonText) iter.Seq[jsonText] {
+	return func(yield func(jsonText) bool) {
+		for element := range root.child("notificationItems").elements() {
+			if !yield(element.child("NotificationRequestItem")) {
 				return
 			}
 		}
 	}
 }
 
-func adyenMessage(item jsonNode) message {
-	texts := make([]string, len(adyenFields))
-	for i, path := range adyenFields {
-		texts[i] = item.at(path)
-	}
+// adyenMessage is what is signed of a notification, and its signature: eight
+// fields in this order, with colons in between.
+func adyenMessage(item jsonText) (message, string) {
+	found := item.pick("pspReference", "originalReference", "merchantAccountCode", "merchantReference", "amount", "eventCode", "success", "additionalData")
+	amount := found[4].pick("value", "currency")
+	fields := slices.Concat(found[:4], amount, found[5:7])
 	write := func(w io.Writer, _ evidence, _ []byte) error {
-		_, err := io.WriteString(w, strings.Join(texts, ":"))
-		return err
+		for i, field := range fields {
+			if i > 0 {
+				_, _ = io.WriteString(w, ":") // a hash takes everything
+			}
+			if _, err := io.WriteString(w, field.text()); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return message{template: &template{parts: []part{write}}}
+	return message{template: &template{parts: []part{write}}}, found[7].at("hmacSignature")
 }
 
 // verify wants every notification of the body to be genuine.
 func (p *adyen) verify(r *Request) error {
-	some := false
-	for i, item := range adyenItems(r.jsonRoot()) {
-		some = true
-		claimed, err := encodings["base64"].decode(item.at(adyenSignature))
+	count := 0
+	for item := range adyenItems(r.jsonRoot()) {
+		if count++; count > adyenMost {
+			return reject("there are more than %d notifications in the body", adyenMost)
+		}
+		signed, signature := adyenMessage(item)
+		claimed, err := encodings["base64"].decode(signature)
 		if err != nil || len(claimed) == 0 {
-			return reject("notification %d has no additionalData.hmacSignature in base64", i+1)
+			return reject("notification %d has no additionalData.hmacSignature in base64", count)
 		}
 		genuine := false
 		for _, k := range p.keys {
-			ok, err := k.matches(adyenMessage(item), [][]byte{claimed})
+			ok, err := k.matches(signed, [][]byte{claimed})
 			if err != nil {
 				return err
 			}
 			genuine = genuine || ok
 		}
 		if !genuine {
-			return reject("signature of notification %d does not match", i+1)
+			return reject("signature of notification %d does not match", count)
 		}
 	}
-	if !some {
+	if count == 0 {
 		return reject("no notificationItems in the JSON body")
 	}
 	return nil
@@ -82,18 +88,19 @@ func (p *adyen) verify(r *Request) error {
 
 // sign gives a body without notifications an empty one.
 func (p *adyen) sign(r *Request) error {
-	if nodeOf(r.jsonRoot().child("notificationItems")).child("0") == nil {
+	if r.jsonRoot().child("notificationItems").child("0") == nil {
 		r.setBody([]byte(`{"live":"false","notificationItems":[{"NotificationRequestItem":{"eventCode":"TEST"}}]}`))
 	}
-	for i, item := range adyenItems(r.jsonRoot()) {
-		if !item.isObject() {
+	for i, item := range slices.Collect(adyenItems(r.jsonRoot())) {
+		if len(item) == 0 || item[0] != '{' {
 			return errors.New("an element of notificationItems has no NotificationRequestItem")
 		}
-		sum, err := p.keys[0].sign(adyenMessage(item))
+		signed, _ := adyenMessage(item)
+		sum, err := p.keys[0].sign(signed)
 		if err != nil {
 			return err
 		}
-		path := append([]string{"notificationItems", strconv.Itoa(i), "NotificationRequestItem"}, adyenSignature...)
+		path := []string{"notificationItems", strconv.Itoa(i), "NotificationRequestItem", "additionalData", "hmacSignature"}
 		if err := setJSONValue(r, path, encodings["base64"].encode(sum)); err != nil {
 			return err
 		}

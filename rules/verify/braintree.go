@@ -42,6 +42,9 @@ func braintreeKey(s Secret) []byte {
 var braintreeChallenge = regexp.MustCompile(`^[a-f0-9]{20,32}$`)
 
 func (p *braintree) verify(r *Request) error {
+	if len(r.Body) > 0 && !isForm(r) {
+		return reject("the body is not read as the form that is signed: its Content-Type is not %s", urlencoded)
+	}
 	values, err := r.formValues()
 	if err != nil {
 		return err

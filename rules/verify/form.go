@@ -8,37 +8,53 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
-// maxParts bounds the parts of a multipart body. Fields of other forms are bounded by
-// net/url.
-const maxParts = 1000
-
 const urlencoded = "application/x-www-form-urlencoded"
+
+// maxFields and maxParts bound what is read of a form before anything is proven.
+const maxFields, maxParts = 10_000, 1000
 
 // A form is what a body holds in fields, or why it could not be read. One field
 // that cannot be read spoils the whole: a signature over half a form is none.
 type form struct {
 	values url.Values
+	files  bool // it came with some, of which no field speaks
 	err    error
 }
 
+// readForm reads a body as the form that its Content-Type says, and no other: who
+// may choose how it is read chooses what is read.
 func readForm(r *Request) *form {
-	mediaType, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	var f form
 	switch {
 	case queryIsForm(r):
-		f.values, f.err = url.ParseQuery(r.RawQuery)
-	case mediaType == "multipart/form-data":
-		f.values, f.err = readMultipart(r.Body, params["boundary"])
+		f.values, f.err = readFields(r.RawQuery)
+	case len(r.Body) == 0:
+		f.values = url.Values{}
+	case err != nil || mediaType != urlencoded && mediaType != "multipart/form-data":
+		return &form{err: reject("the body is no form: its Content-Type is not %s", urlencoded)}
+	case mediaType == urlencoded:
+		f.values, f.err = readFields(string(r.Body))
 	default:
-		f.values, f.err = url.ParseQuery(string(r.Body))
+		f.values, f.files, f.err = readMultipart(r.Body, params["boundary"])
 	}
 	if f.err != nil {
 		return &form{err: reject("form cannot be read")}
 	}
 	return &f
 }
+
+func readFields(text string) (url.Values, error) {
+	if strings.Count(text, "&") >= maxFields {
+		return nil, errManyFields
+	}
+	return url.ParseQuery(text)
+}
+
+var errManyFields = errors.New("too many fields")
 
 // isForm reports whether the message is a form rather than the plain body.
 func isForm(r *Request) bool {
@@ -52,41 +68,42 @@ func queryIsForm(r *Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && len(r.Body) == 0 && r.RawQuery != ""
 }
 
-// readMultipart reads the plain fields of a multipart form. Files are skipped:
-// no signature speaks of them.
-func readMultipart(body []byte, boundary string) (url.Values, error) {
+// readMultipart reads the plain fields of a multipart form as they are: what is
+// quoted-printable stays so, as it does for the rules. Files are skipped.
+func readMultipart(body []byte, boundary string) (values url.Values, files bool, err error) {
 	if boundary == "" {
-		return nil, errors.New("no boundary")
+		return nil, false, errors.New("no boundary")
 	}
 	values, last := url.Values{}, []byte("--"+boundary+"--")
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for count := 0; ; count++ {
-		part, err := reader.NextPart()
+	for reader, count := multipart.NewReader(bytes.NewReader(body), boundary), 0; ; count++ {
+		part, err := reader.NextRawPart()
 		if err == io.EOF && bytes.Contains(body, last) { // it is also what a cut-off header yields
-			return values, nil
+			return values, files, nil
+		}
+		if err == nil && count == maxParts {
+			err = errManyFields
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if count == maxParts {
-			return nil, errors.New("too many parts")
+		isFile, err := addField(values, part)
+		if err != nil {
+			return nil, false, err
 		}
-		if err := addField(values, part); err != nil {
-			return nil, err
-		}
+		files = files || isFile
 	}
 }
 
-func addField(values url.Values, part *multipart.Part) error {
-	if part.FileName() != "" || part.FormName() == "" {
-		return nil
+func addField(values url.Values, part *multipart.Part) (isFile bool, err error) {
+	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if _, isFile = params["filename"]; isFile || part.FormName() == "" {
+		return isFile, nil
 	}
 	text, err := io.ReadAll(part)
-	if err != nil {
-		return err
+	if err == nil {
+		values.Add(part.FormName(), string(text))
 	}
-	values.Add(part.FormName(), string(text))
-	return nil
+	return false, err
 }
 
 func setFormField(r *Request, name, value string) error {

@@ -25,15 +25,14 @@ func compileGraph(c *compiler) proof {
 
 // verify wants every notification of the body to bear the secret.
 func (p *graph) verify(r *Request) error {
-	some := false
-	for i, item := range nodeOf(r.jsonRoot().child("value")).items() {
-		some = true
-		state := item.at([]string{"clientState"})
-		if state == "" || !p.accepts([]byte(state)) {
-			return reject("clientState of notification %d does not match", i+1)
+	count := 0
+	for item := range r.jsonRoot().child("value").elements() {
+		count++
+		if state := item.at("clientState"); state == "" || !p.accepts([]byte(state)) {
+			return reject("clientState of notification %d does not match", count)
 		}
 	}
-	if !some {
+	if count == 0 {
 		return reject("no notifications in the JSON body")
 	}
 	return nil
@@ -41,7 +40,7 @@ func (p *graph) verify(r *Request) error {
 
 func (p *graph) sign(r *Request) error {
 	count := 0
-	for range nodeOf(r.jsonRoot().child("value")).items() {
+	for range r.jsonRoot().child("value").elements() {
 		count++
 	}
 	if count == 0 {

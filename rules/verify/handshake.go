@@ -241,7 +241,7 @@ func (h *handshake) is(r *Request) bool {
 			return false
 		}
 	}
-	if h.Brings != nil && h.Brings.Alone && !r.jsonRoot().hasOneMember() {
+	if h.Brings != nil && h.Brings.Alone && !r.jsonRoot().isAlone() {
 		return false
 	}
 	return h.absent.peek(r) == ""

@@ -4,91 +4,60 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"iter"
 	"strconv"
 )
 
-// A jsonNode is one value of a JSON text. Its children are looked up in the text as
-// it stands and never held all at once: there may be millions, of a sender who has
-// not proven anything yet.
+// A jsonNode is one value of a small JSON text, as of a token or a key: read one
+// level deep, its children are decoded only when a path leads through them. A text
+// that is not JSON is a node without anything in it. A body is a [jsonText].
 type jsonNode struct {
-	raw  json.RawMessage // of an object or a list, without space around it; else nil
-	text string          // of a string, number or boolean; numbers keep their digits
+	object map[string]json.RawMessage
+	list   []json.RawMessage
+	text   string // of a string, number or boolean; numbers keep their digits
 }
 
-// readJSON never fails: what is broken is simply absent.
+// readJSON never fails: json.Unmarshal checks the whole text before it fills
+// anything in, so what is broken is simply absent.
 func readJSON(raw []byte) jsonNode {
-	if raw = bytes.TrimSpace(raw); !json.Valid(raw) {
-		return jsonNode{}
-	}
-	return nodeOf(raw)
-}
-
-// nodeOf is the node of a text that is known to be valid.
-func nodeOf(raw json.RawMessage) (n jsonNode) {
+	var n jsonNode
+	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
 		return n
 	}
 	switch raw[0] {
-	case '{', '[':
-		n.raw = raw
+	case '{':
+		_ = json.Unmarshal(raw, &n.object)
+	case '[':
+		_ = json.Unmarshal(raw, &n.list)
 	case '"':
-		_ = json.Unmarshal(raw, &n.text) // it is valid
-	case 'n':
+		_ = json.Unmarshal(raw, &n.text)
 	default:
-		n.text = string(raw)
+		n.text = literalText(raw)
 	}
 	return n
+}
+
+// literalText returns a number or boolean as it is spelt, and "" for null.
+func literalText(raw []byte) string {
+	if !json.Valid(raw) || string(raw) == "null" {
+		return ""
+	}
+	return string(raw)
 }
 
 // at follows a path of object keys and array indexes and returns the text there.
 func (n jsonNode) at(path []string) string {
 	for _, name := range path {
-		n = nodeOf(n.child(name))
+		n = readJSON(n.child(name))
 	}
 	return n.text
 }
 
-// child returns nil if there is none. Of several with the same name the last one
-// counts, as everywhere in package encoding/json.
-func (n jsonNode) child(name string) (found json.RawMessage) {
-	index, isIndex := arrayIndex(name)
-	i := 0
-	for key, value := range n.members() {
-		switch {
-		case key == nil && isIndex && i == index:
-			return value
-		case key != nil && isNamed(key, name):
-			found = value
-		}
-		i++
+func (n jsonNode) child(name string) json.RawMessage {
+	if i, ok := arrayIndex(name); ok && i < len(n.list) {
+		return n.list[i]
 	}
-	return found
-}
-
-// items ranges over the elements of a list, with their indexes.
-func (n jsonNode) items() iter.Seq2[int, jsonNode] {
-	return func(yield func(int, jsonNode) bool) {
-		i := 0
-		for key, value := range n.members() {
-			if key != nil || !yield(i, nodeOf(value)) {
-				return
-			}
-			i++
-		}
-	}
-}
-
-// isObject tells whether it is one.
-func (n jsonNode) isObject() bool { return len(n.raw) > 0 && n.raw[0] == '{' }
-
-// hasOneMember tells whether it is an object with nothing but one field.
-func (n jsonNode) hasOneMember() bool {
-	count := 0
-	for range n.members() {
-		count++
-	}
-	return n.isObject() && count == 1
+	return n.object[name]
 }
 
 // arrayIndex reads "0" or "12", and not "+1" or "01": a place has one name.

@@ -81,16 +81,17 @@ func (p *jwt) judgeClaims(r *Request, claims jsonNode) error {
 // claimIs also takes a list, of which one element must be right: what aud may
 // be (RFC 7519, section 4.1.3).
 func claimIs(raw json.RawMessage, accepted []string) bool {
-	node := nodeOf(raw)
-	if node.text != "" && slices.Contains(accepted, node.text) {
-		return true
+	if raw == nil {
+		return false
 	}
-	for _, item := range node.items() {
-		if item.text != "" && slices.Contains(accepted, item.text) {
-			return true
-		}
+	node := readJSON(raw)
+	if node.list == nil {
+		return node.text != "" && slices.Contains(accepted, node.text)
 	}
-	return false
+	return slices.ContainsFunc(node.list, func(e json.RawMessage) bool {
+		text := readJSON(e).text
+		return text != "" && slices.Contains(accepted, text)
+	})
 }
 
 func (p *jwt) judgeBody(r *Request, claims jsonNode) error {

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -36,15 +35,6 @@ func (s Scheme) Doubts() (doubts []Mistake) {
 		}
 	}
 	return doubts
-}
-
-var inBraces = regexp.MustCompile(`\{([^}]+)\}`)
-
-func placeholdersOf(text string) (names []string) {
-	for _, match := range inBraces.FindAllStringSubmatch(text, -1) {
-		names = append(names, match[1])
-	}
-	return names
 }
 
 // unsignedBody says what of the body is not signed, "" if all of it is, or a

@@ -27,7 +27,7 @@ type Request struct {
 
 	query url.Values
 	form  *form
-	json  *jsonNode
+	json  *jsonText
 
 	believed map[*combined]*Verifier // who of any believed the request
 }
@@ -55,12 +55,12 @@ func (r *Request) formValues() (url.Values, error) {
 	return r.form.values, r.form.err
 }
 
-func (r *Request) jsonRoot() *jsonNode {
+func (r *Request) jsonRoot() jsonText {
 	if r.json == nil {
-		root := readJSON(r.Body)
+		root := jsonBody(r.Body)
 		r.json = &root
 	}
-	return r.json
+	return *r.json
 }
 
 func (r *Request) setHeader(name, value string) {

@@ -33,9 +33,25 @@ func compileShopifyQuery(c *compiler) proof {
 		_, err := io.WriteString(w, strings.Join(items, between))
 		return err
 	}
-	return &signed{
+	return &shopifyQuery{signed{
 		field: signatureField{from: from, encoding: encodings["hex"]},
 		body:  &template{parts: []part{write}, names: []string{"query"}},
 		keys:  c.digests(newHMACKey(algorithms["sha256"]))(),
+	}}
+}
+
+type shopifyQuery struct{ signed }
+
+// verify refuses a body, of which the signature says nothing: that of a customer's
+// own request comes through the app proxy, too.
+func (p *shopifyQuery) verify(r *Request) error {
+	if len(r.Body) > 0 {
+		return reject("the body is not signed: only the query is")
 	}
+	return p.signed.verify(r)
+}
+
+func (p *shopifyQuery) sign(r *Request) error {
+	r.setBody(nil) // the provider sends none
+	return p.signed.sign(r)
 }

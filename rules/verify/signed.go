@@ -21,7 +21,11 @@ func (p *signed) verify(r *Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.match(message{p.template(r), e}, claimed); err != nil {
+	t := p.template(r)
+	if t.fields && len(r.Body) > 0 && !isForm(r) {
+		return reject("the body is not read as the form that is signed: its Content-Type is not %s", urlencoded)
+	}
+	if err := p.match(message{t, e}, claimed); err != nil {
 		return err
 	}
 	for _, s := range p.shapes {
@@ -97,8 +101,10 @@ func (c *compiler) signed(keys func() []key) *signed {
 	}
 	p := &signed{field: c.signatureField(), clock: c.clock(), shapes: c.shapes()}
 	p.body = c.message("signed", cmp.Or(c.scheme.Signed, "{body}"))
+	p.body.fields = c.scheme.signedFields(c.scheme.Signed) != nil
 	if c.scheme.SignedForm != "" {
 		p.form = c.message("signed_form", c.scheme.SignedForm)
+		p.form.fields = c.scheme.signedFields(c.scheme.SignedForm) != nil
 	}
 	p.keys = keys()
 	return p

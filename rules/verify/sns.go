@@ -52,7 +52,7 @@ func compileSNS(c *compiler) proof {
 
 func (p *sns) verify(r *Request) error {
 	root := r.jsonRoot()
-	text := func(name string) string { return root.at([]string{name}) }
+	text := func(name string) string { return root.at(name) }
 	algorithm, known := snsAlgorithms[text("SignatureVersion")]
 	if !known {
 		return reject("SignatureVersion is not 1 or 2; a message that SNS sends raw has no signature: switch raw delivery off")
@@ -89,12 +89,12 @@ func (p *sns) verify(r *Request) error {
 
 // snsText is the text that SNS signs: each field's name and value on lines of
 // their own.
-func snsText(root *jsonNode) ([]byte, bool) {
-	fields, known := snsFields[root.at([]string{"Type"})]
+func snsText(root jsonText) ([]byte, bool) {
+	fields, known := snsFields[root.at("Type")]
 	var b bytes.Buffer
 	for _, name := range fields {
 		if raw := root.child(name); raw != nil && string(raw) != "null" {
-			b.WriteString(name + "\n" + root.at([]string{name}) + "\n")
+			b.WriteString(name + "\n" + root.at(name) + "\n")
 		}
 	}
 	return b.Bytes(), known
@@ -117,8 +117,7 @@ func (p *sns) sign(r *Request) error {
 	if err != nil {
 		return err
 	}
-	root := readJSON(body)
-	text, known := snsText(&root)
+	text, known := snsText(jsonBody(body))
 	if !known {
 		return errors.New("the body's Type is none of SNS's")
 	}

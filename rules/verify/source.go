@@ -100,7 +100,7 @@ func (s source) get(e evidence) (string, error) {
 	case inSignature:
 		return s.only(e.signature.values(s.name))
 	}
-	return e.jsonRoot().at(s.path), nil
+	return e.jsonRoot().at(s.path...), nil
 }
 
 func (s source) only(values []string) (string, error) {

@@ -19,8 +19,9 @@ type part func(w io.Writer, e evidence, secret []byte) error
 
 // A template is the signed message, taken apart once.
 type template struct {
-	parts []part
-	names []string // of its placeholders, as written: "body", "header:X-Id"
+	parts  []part
+	names  []string // of its placeholders, as written: "body", "header:X-Id"
+	fields bool     // it consists of fields of a form, so the body has to be one
 }
 
 // A message is a template filled from one request.
@@ -121,10 +122,15 @@ func writeFormSorted(w io.Writer, e evidence, _ []byte) error {
 	if err != nil {
 		return err
 	}
+	if e.form.files {
+		return reject("the form holds a file, which is not signed")
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, v := range values[name] {
-			if _, err := io.WriteString(w, name+v); err != nil {
-				return err
+			for _, text := range []string{name, v} {
+				if _, err := io.WriteString(w, text); err != nil {
+					return err
+				}
 			}
 		}
 	}
