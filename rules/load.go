@@ -84,14 +84,19 @@ func loadWith(path string, lenient bool) (*Config, error) {
 func (t *topLevel) compile(path string) (*Config, error) {
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
 	for _, s := range c.settings() {
-		if s.name != "hooks" {
+		if s.name != "hooks" && s.name != "watch" {
 			t.single(s.name, s.form.read)
 		}
 	}
 	for _, n := range t.settings["hooks"] {
 		c.readHooks(n)
 	}
-	if len(c.hooks) == 0 && len(t.d.problems) == 0 {
+	for _, n := range t.settings["watch"] {
+		c.readWatches(n)
+	}
+	set := newSet(c.hooks, c.watches, t.d.secrets, t.d.literals)
+	c.checkQuiets(set)
+	if len(c.hooks) == 0 && len(c.watches) == 0 && len(t.d.problems) == 0 {
 		t.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
 	}
 	if len(t.d.problems) > 0 {
@@ -102,7 +107,7 @@ func (t *topLevel) compile(path string) (*Config, error) {
 		Server: c.server,
 		State:  stateFolder(c.state),
 		Keep:   c.keep,
-		Set:    newSet(c.hooks, t.d.secrets, t.d.literals),
+		Set:    set,
 		Files:  t.files(),
 	}, nil
 }

@@ -19,6 +19,7 @@ type compiler struct {
 	keep     Keep
 	defaults ruleSettings
 	hooks    []*Hook
+	watches  []*Watch
 	paths    map[string]node // the key of each hook, by path
 
 	urlUnread error // why server.public_url is not known
@@ -36,6 +37,7 @@ func (c *compiler) settings() []setting {
 		{"keep", form{func(n node) { n.mapping(c.keepSettings()...) }, keep}, "what of the past is kept", ""},
 		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when` and `run`, for the rules that do not say otherwise", ""},
 		{"hooks", form{c.readHooks, hooksSchema}, "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
+		{"watch", form{c.readWatches, watchesSchema}, "events that nobody sends, each by its name", ""},
 	}
 }
 
