@@ -91,6 +91,9 @@ func (c *compiler) readWatch(key, n node) {
 	h.need.merge(h.dedupe.by.fields())
 }
 
+// MaxBody is how large a body may be of which an event is made, in bytes.
+func (w *Watch) MaxBody() int64 { return w.maxBody }
+
 // settle sees to it that the settings make sense together.
 func (w *Watch) settle(key node, every Duration, seen map[string]node) {
 	var kinds []string

@@ -110,6 +110,27 @@ func (n node) items() *expression {
 	return e
 }
 
+// Identity tells whether what was known of it still says something: it changes
+// with the URL, and with what is an event.
+func (p *Poll) Identity() string {
+	identity := p.Key + " " + p.id.source() + " " + p.by.source()
+	if p.items != nil {
+		identity += " " + p.items.source
+	}
+	return identity
+}
+
+// source is about what the file has; references are not read.
+func (v value) source() (s string) {
+	for _, part := range v {
+		s += part.Literal + string(part.Ref)
+		if part.expression != nil {
+			s += "{{" + part.expression.source + "}}"
+		}
+	}
+	return s
+}
+
 // HasItems tells that the elements of a list are looked for.
 func (p *Poll) HasItems() bool { return p.items != nil }
 

@@ -17,11 +17,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktender/hooktender/outbound"
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 	"github.com/hooktender/hooktender/server"
 	"github.com/hooktender/hooktender/store"
 	"github.com/hooktender/hooktender/systemd"
+	"github.com/hooktender/hooktender/watch"
 )
 
 // serveOptions are the flags of serve. They live as long as the process; what
@@ -126,10 +128,14 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	if err != nil {
 		return err
 	}
+	web := outbound.New("hooktender/" + versionText())
+	defer web.Close()
+	watcher := watch.New(watch.Config{Store: st, Events: intake, Client: web, Log: log})
 	reloader.apply = func(c *rules.Config) {
 		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		pauses.Use(c)
 		intake.Use(c)
+		watcher.Use(c.Set)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 		st.Keep(c.Keep)
 		warnOfUnmet(c, groups, log)
@@ -137,7 +143,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	intake.Receive = reloader.receive
 	reloader.use(config)
 
-	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload})
+	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload,
+		Watches: func() any { return watcher.Status() }})
 	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
 	if err != nil {
 		return err
@@ -151,6 +158,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	for _, d := range doors {
 		go func() { failed <- d.Serve() }()
 	}
+	watcher.Start()
+	defer watcher.Stop()
 	if o.watch {
 		go reloader.watch(life)
 	}
@@ -165,6 +174,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	err = await(life, signals, failed, reloader, log)
 	close(stopping)
 	tell(log, systemd.Stopping())
+	watcher.Stop()
 	intake.Stop()
 	stopRunner(run, signals, log)
 	log.Info("stopped")
