@@ -15,7 +15,7 @@ import (
 // Foretold is what a sender would be told. The ids in it are 0: those are given
 // when an event is stored.
 type Foretold struct {
-	Status int             `json:"status"` // 0 of a watch: nobody is answered
+	Status int             `json:"status"`         // 0 of a watch: nobody is answered
 	Body   json.RawMessage `json:"body,omitempty"` // nothing where it is the output of the runs
 	Note   string          `json:"note,omitempty"` // what else it could be
 

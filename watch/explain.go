@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 	"time"
@@ -40,7 +41,7 @@ func explain(err error, timeout time.Duration, at time.Time) string {
 		return "there is no way to the host"
 	case errors.Is(err, outbound.ErrPrivate):
 		return "a redirect leads to a private network, and is not followed"
-	case errors.As(err, &record):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return "it does not speak TLS; is it http:// that is meant?"
 	case isTimeout(err):
 		return "no connection in time"
