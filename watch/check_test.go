@@ -123,7 +123,7 @@ func TestCheckSurvivesKill(t *testing.T) {
 		pass(time.Minute)
 		watcher.Stop()
 		w.set(func() { up = true; w.refuse = false })
-		before := w.states["web "+set.Watches()[0].Check.URLs[0].Key]
+		before := w.saved("web " + set.Watches()[0].Check.URLs[0].Key)
 		watcher = w.start(set)
 		pass(30 * time.Second)
 		if got := w.take(); len(got) != 2 || got[0].payload["up"] != false || got[1].payload["up"] != true {

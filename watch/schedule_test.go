@@ -83,7 +83,7 @@ func TestScheduleSurvivesKill(t *testing.T) {
 		set := load(t, `watch: {s: {schedule: {cron: "0 3 * * *", timezone: UTC, missed: all}, rules: [{run: make}]}}`)
 		watcher := w.start(set)
 		pass(time.Hour)
-		before := w.states["s schedule"]
+		before := w.saved("s schedule")
 		pass(4 * time.Hour)
 		watcher.Stop()
 		w.set(func() { w.states["s schedule"] = before })

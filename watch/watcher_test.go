@@ -27,7 +27,6 @@ type world struct {
 	told    []told
 	ids     map[string]bool
 	refuse  bool // no event is taken
-	forget  bool // events are taken, and the state is not saved any more: as after SIGKILL
 	answers func(req *http.Request) (*outbound.Answer, error)
 	asked   []*http.Request
 }
@@ -52,9 +51,6 @@ func (w *world) WatchState(_ context.Context, watch, key string) ([]byte, error)
 func (w *world) SaveWatchState(_ context.Context, watch, key string, value []byte, _ time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.forget {
-		return errors.New("killed")
-	}
 	w.states[watch+" "+key] = value
 	return nil
 }
@@ -118,6 +114,13 @@ func (w *world) take() (news []told) {
 	}
 	w.told = nil
 	return news
+}
+
+// saved is a state as it is on disk.
+func (w *world) saved(key string) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.states[key]
 }
 
 func (w *world) set(change func()) {
