@@ -16,7 +16,7 @@ type CheckPayload struct {
 	Error           string    `json:"error"`            // of this look; "" for a good one
 	Failures        int       `json:"failures"`         // looks in a row that failed, this one counted
 	DownFor         *string   `json:"down_for"`         // since the first failure in a row: "5m0s"; when it is up again, how long it was
-	CertificateDays *int      `json:"certificate_days"` // whole days until it expires; null without TLS
+	CertificateDays *int      `json:"certificate_days"` // of the newest certificate that was seen; null without TLS
 	Since           time.Time `json:"since"`            // when it became what it is
 	Time            time.Time `json:"time"`             // of this look
 }

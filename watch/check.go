@@ -30,6 +30,8 @@ type siteState struct {
 	FailedAt time.Time `json:"failed_at,omitzero"` // the first of them
 	Goods    int       `json:"goods,omitempty"`    // good ones in a row while it is down
 	GoodAt   time.Time `json:"good_at,omitzero"`   // the first of them
+
+	ValidUntil time.Time `json:"valid_until,omitzero"` // the certificate that was seen last
 }
 
 func (s *site) key() string      { return s.target.Key }
@@ -55,6 +57,9 @@ func (s *site) look(ctx context.Context, at time.Time) ([]rules.Event, error) {
 	}
 	// A twentieth more or less, so that those drift apart that began together.
 	s.lookedAt, s.wait, s.error = at, s.watch.Every*39/40+s.watcher.spread(s.watch.Every/20), seen.failure
+	if !seen.validUntil.IsZero() {
+		s.known.ValidUntil = seen.validUntil.UTC()
+	}
 	first := !s.known.Begun
 	changed, downFor := s.known.after(seen.failure == "", at, s.watch.Check.Repeats)
 	if changed {
@@ -81,7 +86,7 @@ func (k *siteState) after(good bool, at time.Time, repeats rules.Repeats) (chang
 			return false, at.Sub(k.Since)
 		}
 		downFor = k.GoodAt.Sub(k.Since)
-		*k = siteState{Begun: true, Since: k.GoodAt}
+		*k = siteState{Begun: true, Since: k.GoodAt, ValidUntil: k.ValidUntil}
 		return true, downFor
 	}
 	if k.Failures++; k.Failures == 1 {
@@ -100,7 +105,7 @@ func (k *siteState) after(good bool, at time.Time, repeats rules.Repeats) (chang
 func (s *site) event(at time.Time, seen visit, changed, first bool, downFor time.Duration) rules.Event {
 	p := rules.CheckPayload{
 		Watch: s.watch.Name, URL: s.target.Shown, Up: !s.known.Down, Changed: changed, Code: seen.code, LatencyMS: seen.latency.Milliseconds(),
-		Error: seen.failure, Failures: s.known.Failures, CertificateDays: seen.certificateDays, Since: s.known.Since, Time: at,
+		Error: seen.failure, Failures: s.known.Failures, CertificateDays: daysUntil(s.known.ValidUntil, at), Since: s.known.Since, Time: at,
 	}
 	if downFor >= 0 {
 		text := spell(downFor)

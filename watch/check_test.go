@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"slices"
@@ -138,6 +140,31 @@ func TestCheckSurvivesKill(t *testing.T) {
 			t.Errorf("told again are %v", got)
 		}
 		watcher.Stop()
+	})
+}
+
+// How long the certificate is valid is known also while there is no answer.
+func TestCheckKnowsTheCertificate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		until := time.Now().Add(10*24*time.Hour + time.Hour)
+		w.answers = func(*http.Request) (*outbound.Answer, error) {
+			if len(w.asked) > 1 {
+				return nil, syscall.ECONNREFUSED
+			}
+			return &outbound.Answer{Status: 200, TLS: &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{NotAfter: until}}}}, nil
+		}
+		set := load(t, fmt.Sprintf(website, "1"))
+		watcher := w.start(set)
+		pass(time.Minute)
+		watcher.Stop()
+		watcher = w.start(set)
+		pass(24 * time.Hour)
+		watcher.Stop()
+		first, last := w.told[0].payload["certificate_days"], w.told[len(w.told)-1].payload["certificate_days"]
+		if first != 10.0 || last != 9.0 {
+			t.Errorf("%v days, and then %v", first, last)
+		}
 	})
 }
 

@@ -137,12 +137,12 @@ func (j *job) step(ctx context.Context) {
 		}
 		j.owed = append(j.owed, owed{e.ID, e.At, e.Type, string(e.Body)})
 	}
+	j.looked(at)
 	j.settle(ctx)
 	for i := range routine {
 		// Another look will come; the server says itself why it took none.
 		_ = j.watcher.Events.Emit(ctx, j.watch, &routine[i])
 	}
-	j.looked(at)
 }
 
 // settle saves what is known and tells what is owed.
@@ -241,6 +241,7 @@ func (j *job) looked(at time.Time) {
 	defer j.mu.Unlock()
 	j.status.Looks++
 	j.status.LookedAt = &at
+	j.source.show(&j.status)
 }
 
 func (j *job) shown() Status {

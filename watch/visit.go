@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
@@ -21,10 +20,10 @@ const (
 
 // A visit is what one look at a website has found.
 type visit struct {
-	code            int // 0 without an answer
-	latency         time.Duration
-	certificateDays *int
-	failure         string // "" for a good one
+	code       int // 0 without an answer
+	latency    time.Duration
+	validUntil time.Time // the certificate; zero where none was seen
+	failure    string    // "" for a good one
 }
 
 // visit looks at a website once, when there is a place for it.
@@ -33,19 +32,19 @@ func (w *Watcher) visit(ctx context.Context, c *rules.SiteCheck, t rules.Target)
 	if err != nil {
 		v := visit{latency: time.Since(began), failure: explain(err, c.Timeout, now())}
 		if invalid, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(invalid.UnverifiedCertificates) > 0 {
-			v.certificateDays = daysLeft(invalid.UnverifiedCertificates[0], now())
+			v.validUntil = invalid.UnverifiedCertificates[0].NotAfter
 		}
 		return v
 	}
 	v := visit{code: a.Status, latency: a.Took}
 	if a.TLS != nil && len(a.TLS.PeerCertificates) > 0 {
-		v.certificateDays = daysLeft(a.TLS.PeerCertificates[0], now())
+		v.validUntil = a.TLS.PeerCertificates[0].NotAfter
 	}
 	if c.Follow && isRedirect(a) {
 		v.failure = fmt.Sprintf("redirects more than %d times", maxRedirects)
 		return v
 	}
-	v.failure = c.Judge(&rules.Look{Code: a.Status, Latency: a.Took, CertificateDays: v.certificateDays, Header: a.Header, Body: a.Body})
+	v.failure = c.Judge(&rules.Look{Code: a.Status, Latency: a.Took, CertificateDays: daysUntil(v.validUntil, now()), Header: a.Header, Body: a.Body})
 	return v
 }
 
@@ -90,9 +89,12 @@ func (w *Watcher) ask(ctx context.Context, method string, t rules.Target, header
 	return a, began, err
 }
 
-// daysLeft is how many whole days a certificate is still valid; negative if it is
-// not any more.
-func daysLeft(c *x509.Certificate, at time.Time) *int {
-	days := int(math.Floor(c.NotAfter.Sub(at).Hours() / 24))
+// daysUntil is how many whole days a certificate is still valid; negative if it is
+// not any more, nil if there is none.
+func daysUntil(end, at time.Time) *int {
+	if end.IsZero() {
+		return nil
+	}
+	days := int(math.Floor(end.Sub(at).Hours() / 24))
 	return &days
 }
