@@ -24,16 +24,16 @@ type Header struct {
 // target reads a URL. What a reference stood for is never shown of it.
 func (n node) target() Target {
 	whole := n.plain()
-	u, err := url.Parse(whole)
 	if whole == "" {
 		return Target{} // told already
 	}
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		n.problem("%q is not a URL; write https://example.com", n.Value)
-		return Target{}
-	}
 	sum := sha256.Sum256([]byte(n.Value))
 	t := Target{URL: Secret(whole), Key: hex.EncodeToString(sum[:10])}
+	u, err := url.Parse(whole)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		n.problem("%q is not a URL; write https://example.com", n.Value)
+		return t
+	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
 	t.Shown = u.String()
 	text, _ := parseReferences(n.Value, n.file.folder()) // plain has read it

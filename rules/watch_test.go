@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata"
+
+	"gopkg.in/yaml.v3"
 )
 
 func watchOf(t *testing.T, settings string) *Watch {
@@ -194,4 +198,79 @@ watch:
 	if explained, err := Explain(d, e.Body); err != nil || len(explained) != 1 || explained[0].Trace == nil {
 		t.Errorf("%+v, %v", explained, err)
 	}
+}
+
+// A URL that is all a reference is no mistake on a machine that has not got it.
+func TestWatchElsewhere(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"a.yaml": `
+watch:
+  a: {poll: {url: "${env:NO_SUCH_VARIABLE}"}, rules: [{run: make}]}
+  b: {check: {urls: ["${env:NO_SUCH_VARIABLE}", "https://example.com/?k=${env:NO_SUCH_VARIABLE}"], headers: {X: "${env:NO_SUCH_VARIABLE}"}}, rules: [{run: make}]}
+`})
+	if _, err := LoadToExplain(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever stands there for a time, it is refused or goes on for ever.
+func FuzzSchedule(f *testing.F) {
+	for _, text := range []string{"0 3 * * *", "*/15 * * * *", "@daily", "0 0 L * FRI#2", "5-1 22-2 15W 1-3 7", "0 0 29 2 *", "? ? ? ? ?", "H H * * *"} {
+		f.Add(text)
+	}
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d := &decoder{}
+		s := &Schedule{Zone: zone}
+		s.readCron(node{Node: &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}, d: d, file: &source{path: "a.yaml"}})
+		if len(d.problems) > 0 {
+			return
+		}
+		at := time.Date(2026, 3, 28, 0, 0, 0, 0, zone)
+		for range 20 {
+			next := s.Next(at)
+			if next.IsZero() {
+				return
+			}
+			if !next.After(at) {
+				t.Fatalf("%q: behind %v comes %v", text, at, next)
+			}
+			at = next
+		}
+	})
+}
+
+// Whatever a URL answers, each item has an id, and is JSON again.
+func FuzzPollItems(f *testing.F) {
+	for _, body := range []string{`[{"id":1},{"id":"a"}]`, `[1,null,[]]`, `[{"id":9007199254740993.10}]`, `{}`, `[{"id":"\ud800"}]`, "[{\"id\":\"\x00\"}]"} {
+		f.Add([]byte(body), false)
+	}
+	f.Add([]byte(`<a><id>1</id></a>`), true)
+	dir := f.TempDir()
+	path := filepath.Join(dir, "a.yaml")
+	if err := os.WriteFile(path, []byte(`watch: {w: {poll: {url: "https://example.com", items: payload, id: "{{ string(payload) }}"}, rules: [{run: make}]}}`), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	config, err := Load(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	poll := config.Set.Watches()[0].Poll
+	f.Fuzz(func(t *testing.T, body []byte, isXML bool) {
+		e := &Event{Body: body}
+		if isXML {
+			e.Type = "application/xml"
+		}
+		items, err := poll.Items(e)
+		for _, item := range items {
+			if item.ID == "" || !json.Valid(item.Body) {
+				t.Errorf("%q: item %q is %q", body, item.ID, item.Body)
+			}
+		}
+		if err != nil && len(items) > 0 {
+			t.Errorf("%q: items and %v", body, err)
+		}
+	})
 }
