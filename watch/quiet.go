@@ -53,6 +53,9 @@ func (q *quiet) next(at time.Time) time.Time {
 }
 
 func (q *quiet) look(ctx context.Context, at time.Time) ([]rules.Event, error) {
+	if q.known.Since.After(at) { // the clock was set back
+		q.known.Since, q.known.LastAt = at, earlier(q.known.LastAt, at)
+	}
 	from := at.Add(-q.watch.Quiet.For)
 	if q.looked {
 		from = q.lookedAt.Add(-behind)
