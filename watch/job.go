@@ -49,7 +49,7 @@ type owed struct {
 	ID   string    `json:"id"`
 	At   time.Time `json:"at"`
 	Type string    `json:"type,omitempty"`
-	Body string    `json:"body"`
+	Body []byte    `json:"body"`
 }
 
 // A job looks at a source again and again.
@@ -91,7 +91,7 @@ func (j *job) run(ctx context.Context) {
 		if left > 0 && !sleep(ctx, min(left, maxSleep)) || ctx.Err() != nil {
 			return
 		}
-		if left <= maxSleep {
+		if left <= maxSleep || now().Sub(j.savedAt) >= refresh {
 			j.step(ctx)
 		}
 	}
@@ -135,7 +135,7 @@ func (j *job) step(ctx context.Context) {
 			routine = append(routine, e)
 			continue
 		}
-		j.owed = append(j.owed, owed{e.ID, e.At, e.Type, string(e.Body)})
+		j.owed = append(j.owed, owed{e.ID, e.At, e.Type, e.Body})
 	}
 	j.looked(at)
 	j.settle(ctx)
@@ -150,7 +150,7 @@ func (j *job) settle(ctx context.Context) {
 	err := j.save(ctx)
 	for err == nil && len(j.owed) > 0 && ctx.Err() == nil {
 		o := j.owed[0]
-		err = j.watcher.Events.Emit(ctx, j.watch, &rules.Event{ID: o.ID, At: o.At, Type: o.Type, Body: []byte(o.Body)})
+		err = j.watcher.Events.Emit(ctx, j.watch, &rules.Event{ID: o.ID, At: o.At, Type: o.Type, Body: o.Body})
 		if err == nil {
 			j.owed = j.owed[1:]
 		}

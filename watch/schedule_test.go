@@ -96,6 +96,19 @@ func TestScheduleSurvivesKill(t *testing.T) {
 	})
 }
 
+// What waits for long is saved again and again, or it would be forgotten.
+func TestWaitingIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		watcher := w.start(load(t, `watch: {s: {schedule: {cron: "@yearly", timezone: UTC}, rules: [{run: make}]}}`))
+		pass(100 * 24 * time.Hour)
+		watcher.Stop()
+		if ago := time.Since(w.savedAt); ago > 25*time.Hour {
+			t.Errorf("saved %v ago", ago)
+		}
+	})
+}
+
 // A new schedule begins when it is there: none of its times was missed before.
 func TestScheduleIsChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,6 +23,7 @@ type world struct {
 
 	mu      sync.Mutex
 	states  map[string][]byte
+	savedAt time.Time // any of them
 	heard   map[string][]time.Time // events of hooks, by path and rule
 	told    []told
 	ids     map[string]bool
@@ -48,10 +49,10 @@ func (w *world) WatchState(_ context.Context, watch, key string) ([]byte, error)
 	return w.states[watch+" "+key], nil
 }
 
-func (w *world) SaveWatchState(_ context.Context, watch, key string, value []byte, _ time.Time) error {
+func (w *world) SaveWatchState(_ context.Context, watch, key string, value []byte, at time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.states[watch+" "+key] = value
+	w.states[watch+" "+key], w.savedAt = value, at
 	return nil
 }
 
