@@ -23,7 +23,7 @@ type world struct {
 
 	mu      sync.Mutex
 	states  map[string][]byte
-	savedAt time.Time // any of them
+	savedAt time.Time              // any of them
 	heard   map[string][]time.Time // events of hooks, by path and rule
 	told    []told
 	ids     map[string]bool
