@@ -36,6 +36,7 @@ var rooms = map[string]struct {
 
 // onlyIn says in which room a package is known.
 var onlyIn = map[string]struct{ room, why string }{
+	"github.com/netresearch/go-cron":      {"rules", "what a crontab says is a detail of the rules; past them there are only times"},
 	"gopkg.in/yaml.v3":                    {"rules", "YAML is how people write rules; past rules there are only compiled ones"},
 	"github.com/expr-lang/expr":           {"rules", "the expression language is a detail of conditions and values"},
 	"github.com/julienschmidt/httprouter": {"server", "the router is a detail of the doors"},

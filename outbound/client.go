@@ -128,11 +128,20 @@ type policyTransport struct{ *Client }
 
 func (t policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	p, _ := req.Context().Value(policyKey{}).(Policy)
-	redirected := req.Response != nil
+	redirected := !sameHost(first(req).URL, req.URL)
 	if p.Private && (!redirected || p.Anywhere) {
 		return t.open.RoundTrip(req)
 	}
 	return t.guarded.RoundTrip(req)
+}
+
+// first is the request that led to this one by redirects, or itself. The host that
+// it names may be where it is, also when it redirects to itself.
+func first(req *http.Request) *http.Request {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return req
 }
 
 // explain takes URLs out of an error: the request's own, and that of a redirect.

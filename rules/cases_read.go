@@ -40,7 +40,7 @@ func (c *Case) read(n node) {
 func (c *Case) settings() []setting {
 	return []setting{
 		{"name", names.do(func(string) {}), "told apart by it", "`case-1`, `case-2`, …"},
-		{"hook", askedFor.to(&c.Hook), "the path as a sender asks for it, with its query", mustBe},
+		{"hook", askedFor.to(&c.Hook), "the path as a sender asks for it, with its query; or `watch/NAME`, and the payload is what it finds", mustBe},
 		{"send", sends.do(func(s [2]string) { c.Provider, c.Event = s[0], s[1] }), "a recorded delivery, as in `{github: push}`; `hooktender send` has the same", ""},
 		{"payload", form{c.readPayload, payloadSchema}, "the body: a file beside this one, or the payload itself, which is sent as JSON", "no body"},
 		{"set", form{c.readSet, func() *schema { return namedOf(aText("")(), anything()) }}, "fields of the payload that are changed, as in `head_commit.id: abc`", ""},
@@ -57,11 +57,11 @@ func (c *Case) settings() []setting {
 var (
 	askedFor = kind[string]{func(n node) string {
 		s, ok := n.scalar()
-		if ok && !strings.HasPrefix(s, "/") {
-			n.problem("%q is not a hook's path like /github/website", s)
+		if ok && !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, watchPrefix) {
+			n.problem("%q is neither a hook's path like /github/website nor watch/NAME", s)
 		}
 		return s
-	}, like("path", "^/")}
+	}, like("path, or watch/NAME", "^(/|watch/)")}
 	senderAddress = kind[netip.Addr]{func(n node) netip.Addr {
 		s, ok := n.scalar()
 		address, err := netip.ParseAddr(s)

@@ -51,6 +51,10 @@ type Delivery struct {
 	DedupeWithin time.Duration `json:"-"`                      // how long; asked only when it is accepted
 	DuplicateOf  int64         `json:"duplicate_of,omitempty"` // the delivery that was accepted in its place
 
+	// Routine: an event of a watch for which nothing has changed; it is kept only if
+	// it is accepted.
+	Routine bool `json:"-"`
+
 	// Definition is what decided; nil if no rule was asked, or it is not kept.
 	Definition *Definition `json:"-"`
 }

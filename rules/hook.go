@@ -35,7 +35,8 @@ type Hook struct {
 	rules      []*rule
 	need       *fields // of the payload, over all rules
 	definition *Definition
-	unread     error // why senders cannot be judged; only of a configuration loaded to explain
+	event      string // of a watch: the name of its events; "" for a hook that is called
+	unread     error  // why senders cannot be judged; only of a configuration loaded to explain
 }
 
 func (c *compiler) readHooks(n node) {
@@ -136,7 +137,7 @@ func (c *compiler) readRules(h *Hook, n node) {
 	if n.Kind == yaml.SequenceNode && len(elements) == 0 {
 		n.problem("is an empty list; the hook would never do anything")
 	}
-	hook := `hook "` + h.Path + `"`
+	hook := h.title()
 	for i, e := range elements {
 		name := nameOf(e, fmt.Sprintf("rule-%d", i+1))
 		e = e.in(hook + `, rule "` + name + `"`)

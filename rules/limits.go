@@ -47,7 +47,7 @@ type Demand struct {
 // Demands lists those of all rules, in order of the hooks' paths.
 func (s *Set) Demands() []Demand {
 	var list []Demand
-	for _, h := range s.hooks {
+	for _, h := range s.All() {
 		for _, r := range h.rules {
 			if r.user != "" || r.limits != (Limits{}) {
 				list = append(list, Demand{Hook: h.Path, Rule: r.name, User: r.user, Limits: r.limits})

@@ -55,6 +55,12 @@ func (l *linter) read(top *topLevel) {
 			l.hook(key.in(where), value.in(where))
 		}
 	})
+	each("watch", func(n node) {
+		for key, value := range n.entries() {
+			where := `watch "` + key.Value + `"`
+			l.watch(key.in(where), value.in(where))
+		}
+	})
 	each("keep", l.kept)
 	l.received(top.d.receiving)
 	l.report.Problems = append(l.report.Problems, top.d.doubts...)

@@ -94,14 +94,19 @@ func loadWith(path string, lenient bool) (*Config, error) {
 func (t *topLevel) compile(path string) (*Config, error) {
 	c := &compiler{server: defaultServer(), keep: defaultKeep(), defaults: ruleDefaults(), paths: map[string]node{}}
 	for _, s := range c.settings() {
-		if s.name != "hooks" {
+		if s.name != "hooks" && s.name != "watch" {
 			t.single(s.name, s.form.read)
 		}
 	}
 	for _, n := range t.settings["hooks"] {
 		c.readHooks(n)
 	}
-	if len(c.hooks) == 0 && len(t.d.problems) == 0 {
+	for _, n := range t.settings["watch"] {
+		c.readWatches(n)
+	}
+	set := newSet(c.hooks, c.watches, t.d.secrets, t.d.literals).with(c.channels)
+	c.checkQuiets(set)
+	if len(c.hooks) == 0 && len(c.watches) == 0 && len(t.d.problems) == 0 {
 		t.d.problems = Problems{{File: path, What: "there are no hooks; every sender would be answered 404"}}
 	}
 	if len(t.d.problems) > 0 {
@@ -112,7 +117,7 @@ func (t *topLevel) compile(path string) (*Config, error) {
 		Server: c.server,
 		State:  stateFolder(c.state),
 		Keep:   c.keep,
-		Set:    newSet(c.hooks, t.d.secrets, t.d.literals).with(c.channels),
+		Set:    set,
 		Files:  t.files(),
 	}, nil
 }

@@ -41,6 +41,9 @@ func (m *manual) section(path string, s *schema) {
 		if path == "" && one.name == "defaults" {
 			continue // they are those of a rule
 		}
+		if path == "watch.*" && (one.name == "rules" || one.name == "dedupe") {
+			continue // they are those of a hook
+		}
 		below := s.Properties[one.name].mappings()
 		for _, step := range slices.Sorted(maps.Keys(below)) {
 			if len(below[step].settings) > 1 { // else spell tells all

@@ -128,6 +128,9 @@ func (h *Hook) Match(path string) (params map[string]string, ok bool) { return m
 // parameters are: :name is one part, *name all that is left with its slash.
 func matchPath(hook, path string) (params map[string]string, ok bool) {
 	params = map[string]string{}
+	if !strings.HasPrefix(path, "/") { // a watch
+		return params, hook == path
+	}
 	for hook != "" {
 		want, hookRest := segment(hook)
 		have, rest := segment(path)

@@ -16,30 +16,55 @@ import (
 // A Set is all hooks of a configuration, compiled. It never changes.
 type Set struct {
 	hooks    []*Hook
+	watches  []*Watch
 	secrets  map[Reference]verify.Secret
 	literals []verify.Secret // of verify and notify
 	channels map[string]*Channel
 }
 
-func newSet(hooks []*Hook, secrets map[Reference]verify.Secret, literals []verify.Secret) *Set {
+func newSet(hooks []*Hook, watches []*Watch, secrets map[Reference]verify.Secret, literals []verify.Secret) *Set {
 	slices.SortFunc(hooks, func(a, b *Hook) int { return strings.Compare(a.Path, b.Path) })
-	for _, h := range hooks {
+	slices.SortFunc(watches, func(a, b *Watch) int { return strings.Compare(a.Path, b.Path) })
+	s := &Set{hooks: hooks, watches: watches, secrets: secrets, literals: literals}
+	for _, h := range s.All() {
 		h.definition = h.define()
 	}
-	return &Set{hooks: hooks, secrets: secrets, literals: literals}
+	return s
 }
 
 // Hooks lists the hooks in order of their paths. No two of them match the same
 // request path, and every path is one that a router takes.
 func (s *Set) Hooks() []*Hook { return s.hooks }
 
-// Hook returns the hook of a path as configured, nil if there is none.
+// Watches lists the watches in order of their names.
+func (s *Set) Watches() []*Watch { return s.watches }
+
+// All lists the hooks and, behind them, those of the watches, which no sender can
+// call.
+func (s *Set) All() []*Hook {
+	all := slices.Clone(s.hooks)
+	for _, w := range s.watches {
+		all = append(all, w.Hook)
+	}
+	return all
+}
+
+// Hook returns the hook of a path as configured, or that of a watch by watch/NAME;
+// nil if there is none.
 func (s *Set) Hook(path string) *Hook {
-	i := slices.IndexFunc(s.hooks, func(h *Hook) bool { return h.Path == path })
+	all := s.All()
+	i := slices.IndexFunc(all, func(h *Hook) bool { return h.Path == path })
 	if i < 0 {
 		return nil
 	}
-	return s.hooks[i]
+	return all[i]
+}
+
+func (s *Set) paths() (paths []string) {
+	for _, h := range s.All() {
+		paths = append(paths, h.Path)
+	}
+	return paths
 }
 
 // Secret returns what a reference stood for when the configuration was loaded.

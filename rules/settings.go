@@ -20,6 +20,7 @@ type compiler struct {
 	defaults ruleSettings
 	channels map[string]*Channel // the places of notify, by name
 	hooks    []*Hook
+	watches  []*Watch
 	paths    map[string]node // the key of each hook, by path
 	tree     pathTree        // of the same
 
@@ -39,6 +40,7 @@ func (c *compiler) settings() []setting {
 		{"notify", form{c.readNotify, notifySchema}, "the places where people are told, each by a name that rules use", ""},
 		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when` and `run`, for the rules that do not say otherwise", ""},
 		{"hooks", form{c.readHooks, hooksSchema}, "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
+		{"watch", form{c.readWatches, watchesSchema}, "events that nobody sends, each by its name", ""},
 	}
 }
 

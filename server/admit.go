@@ -27,7 +27,9 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	d.DedupeKey, d.DedupeWithin = req.Dedupe.Key, req.Dedupe.Within
 	d.Verdict, d.Reason = rules.VerdictOf(decisions)
 	if len(actions) == 0 {
-		in.store.Record(d)
+		if !d.Routine {
+			in.store.Record(d)
+		}
 		if d.Verdict == rules.Errored {
 			in.warn("a rule could not be decided, and none fired", "delivery", d.ID, "hook", d.Hook, "event", cut(d.Event), "reason", cut(d.Reason))
 		}

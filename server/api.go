@@ -44,6 +44,8 @@ type APIConfig struct {
 	// Reload puts the configuration file into force again and says what came of
 	// it; its error may be rules.Problems.
 	Reload func() (string, error)
+	// Watches lists how everything stands that is watched.
+	Watches func() any
 }
 
 // An API is the private door's JSON interface.
@@ -67,6 +69,7 @@ func NewAPI(c APIConfig) *API {
 	a.handle(http.MethodGet, "/api/hooks", a.hooks)
 	a.handle(http.MethodPost, "/api/hooks/pause", a.pause(runner.DidPause))
 	a.handle(http.MethodPost, "/api/hooks/resume", a.pause(runner.DidResume))
+	a.handle(http.MethodGet, "/api/watches", a.watches)
 	a.handle(http.MethodGet, "/api/audit", a.audit)
 	a.handle(http.MethodPost, "/api/reload", a.reloadNow)
 	a.router.GET("/api/deliveries/:id/body", a.body)

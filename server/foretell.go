@@ -15,7 +15,7 @@ import (
 // Foretold is what a sender would be told. The ids in it are 0: those are given
 // when an event is stored.
 type Foretold struct {
-	Status int             `json:"status"`
+	Status int             `json:"status"`         // 0 of a watch: nobody is answered
 	Body   json.RawMessage `json:"body,omitempty"` // nothing where it is the output of the runs
 	Note   string          `json:"note,omitempty"` // what else it could be
 
@@ -27,6 +27,8 @@ type Foretold struct {
 // Foretell says what the sender of a request would be told.
 func Foretell(c *rules.Config, h *rules.Hook, r *rules.Request, t *rules.Trial) Foretold {
 	switch {
+	case h.IsWatch():
+		return Foretold{} // nobody asks
 	case !slices.Contains(h.Methods, r.Method):
 		f := foretold(http.StatusMethodNotAllowed, failure{"method not allowed"})
 		f.Refused = fmt.Sprintf("the hook takes %s, not %s (methods)", strings.Join(h.Methods, ", "), r.Method)

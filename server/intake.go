@@ -95,7 +95,7 @@ const anyMethod = "*"
 
 // Use puts a configuration into force, in one step.
 func (in *Intake) Use(c *rules.Config) {
-	h := &hooks{all: c.Set.Hooks(), router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: proxies(c.Server.TrustedProxies)}
+	h := &hooks{all: c.Set.All(), router: httprouter.New(), maxBody: c.Server.MaxBody, proxies: proxies(c.Server.TrustedProxies)}
 	for _, hook := range c.Set.Hooks() {
 		limiter := newLimiter(hook.RateLimit)
 		h.router.Handle(anyMethod, hook.Path, func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {

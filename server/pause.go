@@ -52,7 +52,7 @@ func (p *Pauses) Use(c *rules.Config) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFile = map[string]bool{}
-	for _, hook := range c.Set.Hooks() {
+	for _, hook := range c.Set.All() {
 		if hook.Paused {
 			p.inFile[hook.Path] = true
 		}

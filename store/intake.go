@@ -81,6 +81,9 @@ func (s *Store) Accept(ctx context.Context, d *rules.Delivery, runs []*runner.Ru
 // recordInstead keeps a delivery that would have been accepted and is not.
 func (s *Store) recordInstead(d *rules.Delivery, verdict rules.Verdict, reason string) {
 	d.Verdict, d.Reason = verdict, reason
+	if d.Routine {
+		return
+	}
 	if s.queue.full() || !s.offer(d) {
 		s.drop(nil)
 	}

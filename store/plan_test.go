@@ -42,6 +42,9 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 	again(t, s, newKnown("push 1", 0))
 	age(t, s, year, runner.Succeeded, "output")
 	s.Record(newDelivery("/a", ""))
+	if err := s.SaveWatchState(t.Context(), "a", "b", []byte("{}"), noon); err != nil {
+		t.Fatal(err)
+	}
 	flush(t, s)
 	pruneAt(t, s, noon, rules.Keep{Deliveries: day, Runs: day, Output: 1})
 
@@ -54,7 +57,7 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, must := range []string{insertRun, insertDelivery, insertBody, supersede, successors, groupCount, groupWaiting, groupRunning,
-		seenBefore, recentlyFired, burstRuns, burstBegan, updateRun, takeRun, updateProcess, updateCanceling, insertOutput, deleteDeliveries, deleteRuns, deleteOutput} {
+		seenBefore, recentlyFired, burstRuns, burstBegan, updateRun, takeRun, updateProcess, updateCanceling, insertOutput, deleteDeliveries, deleteRuns, deleteOutput, saveWatch, deleteWatches} {
 		if !slices.Contains(texts, must) {
 			t.Errorf("the test did not come to\n%s", must)
 		}
@@ -70,7 +73,7 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 // The listings have a test of their own.
 func TestTheReadersFollowIndexes(t *testing.T) {
 	s := openTemp(t)
-	for _, text := range []string{runsOf, outputAfter, outputBefore, oldDeliveries, oldRuns, oldestOutput, outputOf, outputSize, deleteUnaccepted} {
+	for _, text := range []string{lastEvent, readWatch, runsOf, outputAfter, outputBefore, oldDeliveries, oldRuns, oldestOutput, outputOf, outputSize, deleteUnaccepted} {
 		followsAnIndex(t, s, text)
 	}
 	for _, f := range []runner.RunFilter{{Delivery: 1, Hook: "/a"}, {Delivery: 1, States: []runner.State{runner.Failed}}} {

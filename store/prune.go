@@ -126,7 +126,7 @@ func (p *pruner) prune(ctx context.Context) error {
 	if err := p.count(ctx); err != nil {
 		return fmt.Errorf("counting the output: %w", err)
 	}
-	for _, step := range []func(context.Context, *rules.Keep) (int, error){p.deliveries, p.definitions, p.runs, p.audit, p.excess} {
+	for _, step := range []func(context.Context, *rules.Keep) (int, error){p.deliveries, p.definitions, p.runs, p.audit, p.watches, p.excess} {
 		for {
 			deleted, err := step(ctx, p.keep.Load())
 			if err != nil {

@@ -56,8 +56,8 @@ func readFile(cmd *cobra.Command, path string) ([]byte, error) {
 // madeUp is a request put together of flags.
 func (o *tryOptions) madeUp(cmd *cobra.Command) (*arrival, error) {
 	u, err := url.Parse(o.hook)
-	if err != nil || !strings.HasPrefix(u.Path, "/") {
-		return nil, usageError{fmt.Errorf("%q is not a hook's path like /github/website", o.hook)}
+	if err != nil || !strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(u.Path, "watch/") {
+		return nil, usageError{fmt.Errorf("%q is neither a hook's path like /github/website nor watch/NAME", o.hook)}
 	}
 	r := &rules.Request{Path: u.Path, Method: strings.ToUpper(o.method), RawQuery: u.RawQuery}
 	if o.query != "" {

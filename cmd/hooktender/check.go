@@ -122,7 +122,7 @@ func check(cmd *cobra.Command, path string, o checkOptions) error {
 	if len(problems) > 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), countProblems(problems))
 	} else if o.format == "text" {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, no problems\n", path, counted(len(report.Config.Set.Hooks()), "hook"))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, no problems\n", path, contents(report.Config.Set))
 	}
 	if problems.Count(rules.Error) > 0 || o.strict && len(problems) > 0 {
 		return silent(exitNo)
@@ -158,6 +158,18 @@ func countProblems(problems rules.Problems) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// contents says how many hooks and watches there are.
+func contents(s *rules.Set) string {
+	if len(s.Watches()) == 0 {
+		return counted(len(s.Hooks()), "hook")
+	}
+	watches := fmt.Sprintf("%d watches", len(s.Watches()))
+	if len(s.Watches()) == 1 {
+		watches = "1 watch"
+	}
+	return counted(len(s.Hooks()), "hook") + ", " + watches
 }
 
 func counted(n int, what string) string {

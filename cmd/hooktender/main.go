@@ -52,7 +52,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serveCommand(), checkCommand(), tryCommand(), testCommand(), sendCommand(), providersCommand(), reloadCommand(), demoCommand(),
-		deliveriesCommand(), runsCommand(), hooksCommand(), auditCommand(), stateCommand(), schemaCommand(), versionCommand())
+		deliveriesCommand(), runsCommand(), hooksCommand(), watchesCommand(), auditCommand(), stateCommand(), schemaCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }

@@ -62,7 +62,7 @@ func (r *reloader) reload() (string, error) {
 	}
 	r.log.Info("reloaded", "hooks", len(config.Set.Hooks()))
 	advise(r.log, r.options.file)
-	said := fmt.Sprintf("reloaded: %s", counted(len(config.Set.Hooks()), "hook"))
+	said := fmt.Sprintf("reloaded: %s", contents(config.Set))
 	if len(waiting) > 0 {
 		said += fmt.Sprintf("; %s changed, which counts only after a restart", strings.Join(waiting, ", "))
 	}

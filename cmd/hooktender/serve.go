@@ -23,6 +23,7 @@ import (
 	"github.com/hooktender/hooktender/server"
 	"github.com/hooktender/hooktender/store"
 	"github.com/hooktender/hooktender/systemd"
+	"github.com/hooktender/hooktender/watch"
 )
 
 // serveOptions are the flags of serve. They live as long as the process; what
@@ -129,11 +130,13 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	if err != nil {
 		return err
 	}
+	watcher := watch.New(watch.Config{Store: st, Events: intake, Client: client, Log: log})
 	reloader.apply = func(c *rules.Config) {
 		mask.Store(runner.NewMask(c.Set.Secrets())) // first: what comes now may print them
 		pauses.Use(c)
 		intake.Use(c)
 		limitMemory(c)
+		watcher.Use(c.Set)
 		run.SetLimits(c.Server.MaxRunning, c.Server.MaxQueued)
 		st.Keep(c.Keep)
 		warnOfUnmet(c, groups, log)
@@ -141,7 +144,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	intake.Receive = reloader.receive
 	reloader.use(config)
 
-	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload})
+	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload,
+		Watches: func() any { return watcher.Status() }})
 	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
 	if err != nil {
 		return err
@@ -155,6 +159,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	for _, d := range doors {
 		go func() { failed <- d.Serve() }()
 	}
+	watcher.Start()
+	defer watcher.Stop()
 	if o.watch {
 		go reloader.watch(life)
 	}
@@ -169,6 +175,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	err = await(life, signals, failed, reloader, log)
 	close(stopping)
 	tell(log, systemd.Stopping())
+	watcher.Stop()
 	intake.Stop()
 	stopRunner(run, signals, log)
 	log.Info("stopped")

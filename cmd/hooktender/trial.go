@@ -98,7 +98,7 @@ func (r *triedRule) showRun(cmd *rules.Command) {
 
 func printTrial(w io.Writer, s *shownTrial) {
 	field(w, "hook", s.Hook)
-	field(w, "request", s.Method+" "+s.Path)
+	field(w, "request", strings.TrimSpace(s.Method+" "+s.Path))
 	field(w, "event", strings.TrimSpace(s.Event+"  "+s.EventID))
 	field(w, "known by", s.DedupeKey)
 	if s.DedupeError != "" {
@@ -109,7 +109,9 @@ func printTrial(w io.Writer, s *shownTrial) {
 	if s.Reason != s.Verification {
 		field(w, "reason", s.Reason)
 	}
-	field(w, "answer", strings.TrimSpace(strconv.Itoa(s.Answer.Status)+" "+string(s.Answer.Body)))
+	if s.Answer.Status != 0 {
+		field(w, "answer", strings.TrimSpace(strconv.Itoa(s.Answer.Status)+" "+string(s.Answer.Body)))
+	}
 	field(w, "", s.Answer.Note)
 	if s.Verdict == rules.Rejected && len(s.Rules) > 0 {
 		fmt.Fprintln(w, "\nIf it were let in:")

@@ -171,7 +171,7 @@ func exists(path string) bool {
 
 func pathsOf(s *rules.Set) []string {
 	var paths []string
-	for _, h := range s.Hooks() {
+	for _, h := range s.All() {
 		paths = append(paths, h.Path)
 	}
 	return paths
