@@ -74,8 +74,15 @@ func (c *compiler) readNotify(n node) {
 			key.in("notify").problem("%q cannot be the name of a place; write letters, digits, - and _, as in ops", name)
 			continue
 		}
+		ch := readChannel(name, value.in(`notify "`+name+`"`))
+		c.channels[name] = ch
 		n.d.places = append(n.d.places, name)
-		c.channels[name] = readChannel(name, value.in(`notify "`+name+`"`))
+		if ch.Email != nil {
+			if n.d.mails == nil {
+				n.d.mails = map[string]bool{}
+			}
+			n.d.mails[name] = len(ch.Email.To) > 0
+		}
 	}
 }
 
