@@ -61,8 +61,8 @@ type ExpectedRun struct {
 	User     *string
 	Notify   []NamedText // who is told, and what; others may be
 	HTTP     *ExpectedCall
-	Throttle *string     // its key
-	Debounce *string     // likewise
+	Throttle *string // its key
+	Debounce *string // likewise
 }
 
 // An ExpectedCall is the request that a rule is to make. What is not said may be

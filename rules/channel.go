@@ -15,6 +15,7 @@ import (
 // literal where the file has them so; all of them are among [Set.Secrets].
 type Channel struct {
 	Name string
+	At   Place // where the file says so
 
 	Discord  *Discord
 	Slack    *Slack
@@ -87,7 +88,7 @@ func (c *compiler) readNotify(n node) {
 }
 
 func readChannel(name string, n node) *Channel {
-	ch := &Channel{Name: name}
+	ch := &Channel{Name: name, At: placeOf(n)}
 	if n.Kind != yaml.MappingNode {
 		n.problem("%s, but it must say what the place is, as in {%s}", withoutValue(n.Node), channelKinds[0].example)
 		return ch
