@@ -97,9 +97,6 @@ func (r *Runner) endQueued(ctx context.Context, p Place, why string, by *AuditEn
 		r.requeue(p)
 		return err
 	}
-	r.mu.Lock()
-	delete(r.telling, p.ID)
-	r.mu.Unlock()
 	r.hub.notify(p.ID)
 	r.hub.notify(newcomers) // for who asked when it was in the queue no more
 	r.pass(run)
@@ -202,27 +199,19 @@ func (r *Runner) Pause(hooks map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.paused = hooks
-	for _, q := range []*queue{&r.queue, &r.calls} {
-		for _, p := range q.ofHooks(hooks) {
-			if !p.Tells {
-				q.remove(p.ID)
-				r.lineUp(p, nil)
-			}
+	for _, p := range r.queue.ofHooks(hooks) {
+		if !p.Tells {
+			r.takeBack(p.ID)
+			r.lineUp(p, nil)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.parked)) {
 		if !hooks[r.parked[id].Hook] {
 			p, _ := r.takeBack(id)
-			r.queueOf(p).push(p, nil)
+			r.lineUp(p, nil)
 		}
 	}
 	r.dispatch()
-}
-
-func (r *Runner) noLongerAside(hook string) {
-	if r.aside[hook]--; r.aside[hook] == 0 {
-		delete(r.aside, hook)
-	}
 }
 
 // lineUp queues a run, or puts it aside while its hook is paused, unless it tells
@@ -231,8 +220,9 @@ func (r *Runner) noLongerAside(hook string) {
 func (r *Runner) lineUp(p Place, run *Run) {
 	if r.paused[p.Hook] && !p.Tells {
 		r.parked[p.ID] = p
-		r.aside[p.Hook]++
+		r.count(p, true, 1)
 		return
 	}
-	r.queueOf(p).push(p, run)
+	r.queue.push(p, run)
+	r.count(p, false, 1)
 }

@@ -371,7 +371,7 @@ func TestAnOlderRunDoesNotBringItsLimitBack(t *testing.T) {
 	q.push(Place{ID: 10, Group: "hook g", Limit: 1}, nil)
 	popped := 0
 	for {
-		if _, _, _, ok := q.pop(); !ok {
+		if _, _, _, ok := q.pop(Processes); !ok {
 			break
 		}
 		popped++

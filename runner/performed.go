@@ -3,21 +3,24 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/hooktender/hooktender/rules"
 )
 
-// maxPerforming is how many runs that are no processes are performed at once.
-// They have places of their own, so that telling people never keeps a script
-// waiting.
-const maxPerforming = 16
+// tooLate is how old a message may be: where a place cannot be reached for long,
+// what waits for it has an end.
+const tooLate = 24 * time.Hour
 
 // callOut performs a run that is no process.
 func (a *attempt) callOut(run *Run) error {
 	if a.r.Performer == nil {
 		return &PerformError{Err: errors.New("this server calls nobody"), Final: true}
+	}
+	if LaneOf(run.Action) == Tellings && time.Since(run.QueuedAt) > tooLate {
+		return &PerformError{Err: fmt.Errorf("nobody could be told within %v, and it is no news any more", tooLate), Final: true}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

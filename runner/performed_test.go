@@ -86,6 +86,7 @@ func TestCallIsTriedAgain(t *testing.T) {
 				begun := time.Now()
 				id := h.start(call())
 				time.Sleep(24 * time.Hour)
+				synctest.Wait()
 				run := h.is(id, c.state)
 				if run.Attempt != c.attempts || run.Failures != c.failures {
 					t.Errorf("%d attempts, %d failures: %s", run.Attempt, run.Failures, run.Error)
@@ -109,6 +110,7 @@ func TestCallTakesTooLong(t *testing.T) {
 		c.Retry = nil
 		id := h.start(c)
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if run := h.is(id, TimedOut); !strings.Contains(run.Error, "timeout of 1m0s") {
 			t.Errorf("%s", run.Error)
 		}
@@ -166,13 +168,13 @@ func TestCallsAndProcessesHaveTheirOwnPlaces(t *testing.T) {
 		return nil
 	}
 	var calls []int64
-	for range maxPerforming + 3 {
+	for range callsOfHook + 3 {
 		calls = append(calls, h.start(call()))
 	}
 	if run, _ := h.run(sh("true")); run.State != Succeeded { // while all calls hang
 		t.Errorf("%+v", run)
 	}
-	h.store.await("the calls", func() bool { return h.store.count(Running) == maxPerforming })
+	h.store.await("the calls", func() bool { return h.store.count(Running) == callsOfHook })
 	close(hold)
 	for _, id := range calls {
 		if run := h.ended(id); run.State != Succeeded {
@@ -284,4 +286,158 @@ func TestTellingIsAside(t *testing.T) {
 	}
 	h.runner.Pause(nil)
 	h.ended(event)
+}
+
+// message is a run that tells one place something.
+func (h *house) message(to string) *Run {
+	run := h.store.add(rules.NotifyCommand(&rules.Notification{To: to, Moment: rules.OnFailure, Of: &rules.Outcome{Run: 999}}))
+	run.TellsOf = 999
+	h.store.runs[run.ID].TellsOf = 999
+	return run
+}
+
+// What one place is told comes in order, also when the first has to be said again;
+// a place that asks to be left alone is left alone by all, and no other waits.
+func TestMessagesComeInOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *house) {
+		var mu sync.Mutex
+		var said []string
+		begun, asked := time.Now(), 0
+		h.perform = func(_ context.Context, job *Job) error {
+			mu.Lock()
+			defer mu.Unlock()
+			to := job.Run.Command.Notification.To
+			if to == "ops" && time.Since(begun) < time.Hour {
+				asked++
+				return deferred()
+			}
+			said = append(said, fmt.Sprintf("%s %d", to, job.Run.ID))
+			return nil
+		}
+		for range 20 {
+			h.runner.Enqueue(h.message("ops"))
+		}
+		h.runner.Enqueue(h.message("phone"))
+		synctest.Wait()
+		mu.Lock()
+		if !slices.Equal(said, []string{"phone 21"}) {
+			t.Errorf("at once: %q", said)
+		}
+		mu.Unlock()
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		want := []string{"phone 21"}
+		for id := range 20 {
+			want = append(want, fmt.Sprintf("ops %d", id+1))
+		}
+		if !slices.Equal(said, want) {
+			t.Errorf("said %q", said)
+		}
+		if asked > 65 { // once a minute
+			t.Errorf("the place that asked to be left alone was asked %d times", asked)
+		}
+	})
+}
+
+// The same when they waited on disk; and who cancels the one for which the others
+// wait lets them go on.
+func TestMessagesComeInOrderAfterARestart(t *testing.T) {
+	for _, cancel := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, h *house) {
+			var mu sync.Mutex
+			var said []int64
+			h.perform = func(_ context.Context, job *Job) error {
+				mu.Lock()
+				defer mu.Unlock()
+				said = append(said, job.Run.ID)
+				return nil
+			}
+			told := func() []int64 { mu.Lock(); defer mu.Unlock(); return slices.Clone(said) }
+			at := time.Now().Add(10 * time.Minute)
+			first := h.store.runs[h.message("ops").ID]
+			first.State, first.NotBefore = Waiting, &at
+			h.message("ops")
+			if err := h.runner.Recover(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if said := told(); len(said) > 0 {
+				t.Errorf("said %v before its time", said)
+			}
+			want := []int64{1, 2}
+			if cancel {
+				if err := h.runner.Cancel(t.Context(), 1, nil); err != nil {
+					t.Fatal(err)
+				}
+				want = want[1:]
+			}
+			time.Sleep(11 * time.Minute)
+			synctest.Wait()
+			if said := told(); !slices.Equal(said, want) {
+				t.Errorf("said %v, want %v", said, want)
+			}
+		})
+	}
+}
+
+// What nobody could be told for a day is no news.
+func TestMessagesGrowOld(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *house) {
+		h.perform = func(context.Context, *Job) error { return deferred() }
+		run := h.message("ops")
+		h.runner.Enqueue(run)
+		time.Sleep(25 * time.Hour)
+		synctest.Wait()
+		if run := h.is(run.ID, Failed); !strings.Contains(run.Error, "no news any more") {
+			t.Errorf("%+v", run)
+		}
+	})
+}
+
+// A group holds whatever its runs do.
+func TestGroupOfACallAndAProcess(t *testing.T) {
+	h := open(t, 4)
+	hold := make(chan struct{})
+	h.perform = func(context.Context, *Job) error { <-hold; return nil }
+	one := &rules.Concurrency{Group: "prod", Limit: 1, Busy: rules.Queue}
+	c, s := call(), sh("true")
+	c.Concurrency, s.Concurrency = one, one
+	first := h.start(c)
+	h.inState(first, Running)
+	second := h.start(s)
+	if run, _ := h.run(sh("true")); run.State != Succeeded { // of no group
+		t.Errorf("%+v", run)
+	}
+	h.is(second, Queued)
+	close(hold)
+	h.ended(second)
+	if h.store.peak > 2 {
+		t.Errorf("%d at once", h.store.peak)
+	}
+}
+
+// Those who cannot be reached fill their own hook's queue and no other's.
+func TestCallsFillTheirOwnHook(t *testing.T) {
+	h := open(t, 1)
+	h.runner.SetLimits(1, 3)
+	h.perform = func(ctx context.Context, _ *Job) error { <-ctx.Done(); return ctx.Err() }
+	for range callsOfHook + 2 {
+		h.start(call())
+	}
+	h.store.await("the calls", func() bool { return h.store.count(Running) == callsOfHook })
+	if h.runner.Full("/hook") {
+		t.Error("full too early")
+	}
+	h.start(call())
+	if !h.runner.Full("/hook") || h.runner.Full("/other") {
+		t.Error("a receiver that hangs closes the doors of others, or not its own")
+	}
+	for range 5 {
+		h.runner.Enqueue(h.message("ops"))
+	}
+	if h.runner.Full("/other") {
+		t.Error("full of messages")
+	}
 }

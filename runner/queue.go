@@ -21,6 +21,7 @@ type queue struct {
 	round  []*line // those in which somebody waits
 	turn   int     // in round
 	size   int
+	in     [lanes]int // of those that wait, by their lane
 	loaded map[int64]*Run
 }
 
@@ -29,14 +30,16 @@ type line struct {
 	place   Place // of its newest run: the name and the limit
 	running int
 	waiting []waitingRun // ids rise: they grow with time
+	rests   bool         // nobody of it begins before a time
 }
 
 // A waitingRun is one that waits in a line. A group's line may hold those of
 // several hooks.
 type waitingRun struct {
-	id           int64
-	hook         unique.Handle[string] // there may be many of one hook
-	calls, tells bool
+	id    int64
+	hook  unique.Handle[string] // there may be many of one hook
+	lane  Lane
+	tells bool
 }
 
 // find returns where a run waits in the line.
@@ -48,7 +51,8 @@ func (l *line) find(id int64) (int, bool) {
 func (l *line) placeAt(i int) Place {
 	p := l.place
 	w := l.waiting[i]
-	p.ID, p.Hook, p.Calls, p.Tells, p.NotBefore = w.id, w.hook.Value(), w.calls, w.tells, time.Time{}
+	p.ID, p.Hook, p.Lane, p.Tells = w.id, w.hook.Value(), w.lane, w.tells
+	p.NotBefore, p.Held = time.Time{}, false
 	return p
 }
 
@@ -62,8 +66,9 @@ func (q *queue) push(p Place, run *Run) {
 	for i > 0 && l.waiting[i-1].id > p.ID {
 		i--
 	}
-	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, unique.Make(p.Hook), p.Calls, p.Tells})
+	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, unique.Make(p.Hook), p.Lane, p.Tells})
 	q.size++
+	q.in[p.Lane]++
 	if len(l.waiting) == 1 {
 		q.round = append(q.round, l)
 	}
@@ -90,26 +95,31 @@ func (q *queue) line(p Place) *line {
 	return l
 }
 
-// pop takes the first run of the next line that is not at its limit; run is nil
-// if it has to be read from the store. Whoever takes it has to call leave.
-func (q *queue) pop() (id int64, run *Run, l *line, ok bool) {
+// pop takes the first run of the next line whose turn it is and that wants a place
+// in this lane; run is nil if it has to be read from the store. Whoever takes it has
+// to call leave.
+func (q *queue) pop(lane Lane) (p Place, run *Run, l *line, ok bool) {
+	if q.in[lane] == 0 {
+		return p, nil, nil, false
+	}
 	for range q.round {
 		q.turn %= len(q.round)
 		l := q.round[q.turn]
-		if l.place.Limit > 0 && l.running >= l.place.Limit {
+		if l.rests || l.waiting[0].lane != lane || l.place.Limit > 0 && l.running >= l.place.Limit {
 			q.turn++
 			continue
 		}
-		id, l.running = l.waiting[0].id, l.running+1
+		p = l.placeAt(0)
+		l.running++
 		q.take(l, 0)
 		if len(l.waiting) > 0 {
 			q.turn++ // otherwise the next line has moved to this place
 		}
-		run = q.loaded[id]
-		delete(q.loaded, id)
-		return id, run, l, true
+		run = q.loaded[p.ID]
+		delete(q.loaded, p.ID)
+		return p, run, l, true
 	}
-	return 0, nil, nil, false
+	return p, nil, nil, false
 }
 
 // leave says that a run that was taken has ended.
@@ -120,6 +130,7 @@ func (q *queue) leave(l *line) {
 
 // take removes the run at index i of a line.
 func (q *queue) take(l *line, i int) {
+	q.in[l.waiting[i].lane]--
 	if i == 0 {
 		l.waiting = l.waiting[1:]
 	} else {

@@ -146,12 +146,13 @@ func TestQueue(t *testing.T) {
 	q.push(six, nil)
 	q.push(three, nil)
 	for want := range int64(6) {
-		id, run, _, ok := q.pop()
+		p, run, _, ok := q.pop(Processes)
+		id := p.ID
 		if loaded := run != nil; !ok || id != want+1 || loaded == (id == 3 || id == 6) {
 			t.Errorf("%d: %v %v", id, run, ok)
 		}
 	}
-	if _, _, _, ok := q.pop(); ok || q.len() != 0 || len(q.loaded) != 0 {
+	if _, _, _, ok := q.pop(Processes); ok || q.len() != 0 || len(q.loaded) != 0 {
 		t.Errorf("%+v", q)
 	}
 }
@@ -171,7 +172,8 @@ func TestQueueIsFair(t *testing.T) {
 	var order []int64
 	var inGroup []*line
 	for {
-		id, _, l, ok := q.pop()
+		p, _, l, ok := q.pop(Processes)
+		id := p.ID
 		if !ok {
 			break
 		}
@@ -185,11 +187,11 @@ func TestQueueIsFair(t *testing.T) {
 	}
 	for _, want := range []int64{12, 13} {
 		q.leave(inGroup[0])
-		if id, _, _, ok := q.pop(); !ok || id != want {
-			t.Errorf("%d, %v; want %d", id, ok, want)
+		if p, _, _, ok := q.pop(Processes); !ok || p.ID != want {
+			t.Errorf("%d, %v; want %d", p.ID, ok, want)
 		}
-		if id, _, _, ok := q.pop(); ok {
-			t.Errorf("%d runs beside %d", id, want)
+		if p, _, _, ok := q.pop(Processes); ok {
+			t.Errorf("%d runs beside %d", p.ID, want)
 		}
 	}
 	q.leave(inGroup[0])
@@ -222,7 +224,8 @@ func TestQueueAgainstModel(t *testing.T) {
 				q.push(p, nil)
 				model = append(model, waiting{p, p.line()})
 			case 2:
-				id, _, l, ok := q.pop()
+				p, _, l, ok := q.pop(Processes)
+				id := p.ID
 				free := slices.IndexFunc(model, func(w waiting) bool { return w.Limit == 0 || running[w.name] < w.Limit })
 				if ok != (free >= 0) {
 					t.Fatalf("seed %d: popped %v, but %d may run", seed, ok, free)

@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -35,11 +34,6 @@ func (r *Runner) Recover(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, p := range slices.Concat(queued, waiting) {
-		if p.Tells {
-			r.telling[p.ID] = true
-		}
-	}
 	for _, p := range queued {
 		r.lineUp(p, nil)
 	}

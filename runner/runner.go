@@ -46,16 +46,14 @@ type Runner struct {
 	cancels sync.Mutex // held while a run that is out of the queue is canceled in the store
 
 	mu      sync.Mutex
-	queue   queue          // of runs that are processes
-	calls   queue          // of all others
-	calling int            // of running: those that are no processes
-	telling map[int64]bool // of all that are here: those that tell of another run
+	queue   queue
 	running map[int64]*attempt
+	places  [lanes]int       // of running: how many in each lane
 	waiting map[int64]waiter // runs whose time, or whose approval, has not come
 	paused  map[string]bool  // hooks whose runs are not to begin
 	parked  map[int64]Place  // their runs, which would be in the queue otherwise
-	held    int              // of waiting: until a person approves
-	aside   map[string]int   // of held and parked, by hook
+	lined   int              // of all that has not begun: what Full counts for every hook
+	aside   map[string]int   // and what it counts for its own hook alone
 }
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
@@ -69,7 +67,7 @@ func New(c Config) (*Runner, error) {
 	}
 	c.Dir = dir
 	r := &Runner{
-		Config: c, loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, telling: map[int64]bool{},
+		Config: c, loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{},
 		waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{},
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
@@ -95,9 +93,6 @@ func (r *Runner) Enqueue(runs ...*Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, run := range runs {
-		if run.TellsOf != 0 {
-			r.telling[run.ID] = true
-		}
 		if run.State == Waiting {
 			r.wait(placeOf(run))
 			continue
@@ -127,61 +122,70 @@ func (r *Runner) SetLimits(running, queued int) {
 }
 
 // Full tells that no more runs of a hook should be accepted now. Those that wait
-// for a person, or because their hook is paused, may do so for long: they count
-// for their hook alone and keep no other from being accepted. Those that tell of
-// others do not count: that people cannot be told is no reason to refuse events.
+// for a person or for somebody else, or because their hook is paused, may do so
+// for long: they count for their hook alone and keep no other from being accepted.
 func (r *Runner) Full(hook string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.queue.len()+r.calls.len()+len(r.waiting)-r.held-len(r.telling) >= r.MaxQueued || r.aside[hook] >= r.MaxQueued
+	return r.lined >= r.MaxQueued || r.aside[hook] >= r.MaxQueued
 }
+
+// count counts a run for Full, or no longer. One that tells of another does not
+// count: that people cannot be told is no reason to refuse events.
+func (r *Runner) count(p Place, parked bool, by int) {
+	switch {
+	case p.Tells:
+	case p.Held || parked || p.Lane != Processes:
+		if r.aside[p.Hook] += by; r.aside[p.Hook] == 0 {
+			delete(r.aside, p.Hook)
+		}
+	default:
+		r.lined += by
+	}
+}
+
+// Places in the lanes beside that of the processes.
+const (
+	maxCalls    = 16
+	callsOfHook = 8 // of those, so that a receiver that hangs leaves some to others
+	maxTellings = 16
+)
 
 // dispatch starts what the limits allow. The caller holds the lock.
 func (r *Runner) dispatch() {
-	for r.stopping.Err() == nil && len(r.running)-r.calling < r.MaxRunning && r.launch(&r.queue) {
-	}
-	for r.stopping.Err() == nil && r.calling < maxPerforming && r.launch(&r.calls) {
-		r.calling++
+	for lane, most := range [lanes]int{Processes: r.MaxRunning, Calls: maxCalls, Tellings: maxTellings} {
+		for r.stopping.Err() == nil && r.places[lane] < most && r.launch(Lane(lane)) {
+		}
 	}
 }
 
-// launch starts the next run of a queue, and tells whether there was one.
-func (r *Runner) launch(q *queue) bool {
-	id, run, line, ok := q.pop()
+// launch starts the next run of a lane, and tells whether there was one.
+func (r *Runner) launch(lane Lane) bool {
+	p, run, line, ok := r.queue.pop(lane)
 	if !ok {
 		return false
 	}
-	a := newAttempt(r, id)
-	r.running[id] = a
+	r.count(p, false, -1)
+	a := newAttempt(r, p.ID)
+	r.running[p.ID] = a
+	r.places[lane]++
 	r.ends.Go(func() {
 		next := a.execute(run)
-		r.ended(a, q, line, next)
+		r.ended(a, lane, line, next)
 	})
 	return true
 }
 
-// queueOf is where a run waits for its turn.
-func (r *Runner) queueOf(p Place) *queue {
-	if p.Calls {
-		return &r.calls
-	}
-	return &r.queue
-}
-
 // ended gives the place of an attempt to another. next is where the run waits to
 // be tried again, nil if it is over.
-func (r *Runner) ended(a *attempt, q *queue, line *line, next *Place) {
+func (r *Runner) ended(a *attempt, lane Lane, line *line, next *Place) {
 	r.mu.Lock()
 	delete(r.running, a.id)
-	q.leave(line)
-	if q == &r.calls {
-		r.calling--
-	}
+	r.places[lane]--
+	r.queue.leave(line)
 	canceled := next != nil && a.isLast()
 	if next != nil && !canceled {
 		r.wait(*next)
-	} else {
-		delete(r.telling, a.id)
 	}
 	r.dispatch()
 	r.mu.Unlock()
@@ -198,7 +202,7 @@ func (r *Runner) ended(a *attempt, q *queue, line *line, next *Place) {
 func (r *Runner) Load() (running, queued int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.running), r.queue.len() + r.calls.len() + len(r.parked)
+	return len(r.running), r.queue.len() + len(r.parked)
 }
 
 // newcomers stands in the hub for all runs that are not in the runner's hands,
@@ -213,7 +217,7 @@ func (r *Runner) Changed(id int64) <-chan struct{} {
 	defer r.mu.Unlock()
 	_, waits := r.waiting[id]
 	_, parked := r.parked[id]
-	if r.running[id] == nil && !waits && !parked && !r.queue.has(id) && !r.calls.has(id) {
+	if r.running[id] == nil && !waits && !parked && !r.queue.has(id) {
 		id = newcomers
 	}
 	return r.hub.changed(id)

@@ -61,8 +61,8 @@ type Place struct {
 	Limit     int       // of the group's runs at once
 	NotBefore time.Time // zero for now
 	Held      bool      // until a person approves
-	Calls     bool      // it is no process
-	Tells     bool      // of another run, and does nothing itself
+	Lane      Lane
+	Tells     bool // of another run, and does nothing itself
 	// Since is a time before the wait began: of the last attempt's beginning or,
 	// without one, of the event. Zero if it is not known.
 	Since time.Time
@@ -71,16 +71,44 @@ type Place struct {
 // line is the name of the line in which the run waits: its group's or, without
 // one, its hook's.
 func (p Place) line() string {
-	if p.Group != "" {
+	switch {
+	case p.Group != "":
 		return "group " + p.Group
+	case p.Lane == Calls:
+		return "calls of " + p.Hook
 	}
 	return "hook " + p.Hook
 }
 
+// A Lane is one of the kinds of places that runs take while they run. Each has so
+// many of its own, so that none waits for another.
+type Lane uint8
+
+const (
+	Processes Lane = iota // as many as max_running says
+	Calls                 // requests to others
+	Tellings              // what tells people, and statuses
+	lanes
+)
+
+// LaneOf is the lane of an action.
+func LaneOf(action string) Lane {
+	switch action {
+	case rules.ActionHTTP:
+		return Calls
+	case rules.ActionNotify, rules.ActionStatus:
+		return Tellings
+	}
+	return Processes
+}
+
 func placeOf(r *Run) Place {
-	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != "", Calls: r.Command != nil && r.Command.Action() != rules.ActionRun, Tells: r.TellsOf != 0}
+	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != "", Lane: LaneOf(r.Action), Tells: r.TellsOf != 0}
 	if r.Command != nil && r.Command.Concurrency != nil {
 		p.Limit = r.Command.Concurrency.Limit
+	}
+	if p.Group == "" && p.Lane == Calls {
+		p.Limit = callsOfHook
 	}
 	if r.NotBefore != nil {
 		p.NotBefore, p.Since = *r.NotBefore, r.QueuedAt

@@ -21,15 +21,48 @@ func (r *Runner) wait(p Place) {
 	if r.stopping.Err() != nil {
 		return // it waits on disk
 	}
+	if p.Lane == Tellings && p.Group != "" && !p.Held {
+		r.rest(p)
+		return
+	}
+	r.count(p, false, 1)
 	if p.Held {
 		r.waiting[p.ID] = waiter{place: p}
-		r.held++
-		r.aside[p.Hook]++
 		return
 	}
 	now := time.Now()
 	w := waiter{place: p, latest: now.Add(p.left(now))}
 	r.look(w, now)
+}
+
+// rest lines a run up that tells somebody and is not to do so before its time, and
+// lets its whole line wait with it: what people are told comes in order, and a
+// place that asks to be left alone is left alone by all. The caller holds the lock.
+func (r *Runner) rest(p Place) {
+	r.lineUp(p, nil)
+	if _, parked := r.parked[p.ID]; parked {
+		return // until its hook goes on, which is late enough
+	}
+	l := r.queue.line(p)
+	l.rests = true
+	now := time.Now()
+	r.restUntil(l, waiter{place: p, latest: now.Add(p.left(now))}, now)
+}
+
+func (r *Runner) restUntil(l *line, w waiter, now time.Time) {
+	time.AfterFunc(min(w.left(now), lookAgain), func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.stopping.Err() != nil {
+			return
+		}
+		if now := time.Now(); w.left(now) > 0 && r.queue.has(w.place.ID) {
+			r.restUntil(l, w, now)
+			return
+		}
+		l.rests = false
+		r.dispatch()
+	})
 }
 
 // left is how long a run still has to wait, as the wall clock says; Round takes
@@ -81,6 +114,7 @@ func (r *Runner) due(id int64) {
 		return
 	}
 	delete(r.waiting, id)
+	r.count(w.place, false, -1)
 	w.place.NotBefore = time.Time{}
 	r.lineUp(w.place, nil)
 	r.dispatch()
@@ -91,23 +125,22 @@ func (r *Runner) due(id int64) {
 func (r *Runner) takeBack(id int64) (Place, bool) {
 	if w, waits := r.waiting[id]; waits {
 		delete(r.waiting, id)
+		r.count(w.place, false, -1)
 		if w.timer != nil {
 			w.timer.Stop()
-		} else {
-			r.held--
-			r.noLongerAside(w.place.Hook)
 		}
 		return w.place, true
 	}
 	if p, parked := r.parked[id]; parked {
 		delete(r.parked, id)
-		r.noLongerAside(p.Hook)
+		r.count(p, true, -1)
 		return p, true
 	}
-	if p, found := r.queue.remove(id); found {
-		return p, true
+	p, found := r.queue.remove(id)
+	if found {
+		r.count(p, false, -1)
 	}
-	return r.calls.remove(id)
+	return p, found
 }
 
 // Displace ends the runs whose place newer ones have taken, as the store said.
@@ -119,7 +152,6 @@ func (r *Runner) Displace(d Displaced) {
 	defer r.mu.Unlock()
 	for _, s := range d.Waiting {
 		if _, found := r.takeBack(s.Run); found {
-			delete(r.telling, s.Run)
 			r.hub.notify(s.Run)
 		}
 	}

@@ -105,9 +105,11 @@ func scanRunAnd(row scanner, more ...any) (*runner.Run, error) {
 func scanPlace(row scanner) (p runner.Place, err error) {
 	var notBefore sql.Null[int64]
 	var since int64
-	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held, &p.Calls, &p.Tells); err != nil {
+	var action string
+	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held, &action, &p.Tells); err != nil {
 		return p, err
 	}
+	p.Lane = runner.LaneOf(action)
 	if notBefore.Valid {
 		p.NotBefore, p.Since = moment(notBefore.V), moment(since)
 	}

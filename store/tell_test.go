@@ -123,7 +123,7 @@ func TestToldAndTheirReason(t *testing.T) {
 		t.Error(err)
 	}
 	places, err := s.Unfinished(t.Context(), runner.Queued)
-	if err != nil || len(places) != 1 || !places[0].Calls || !places[0].Tells || places[0].Group != "notify:ops" || places[0].Limit != 1 {
+	if err != nil || len(places) != 1 || places[0].Lane != runner.Tellings || !places[0].Tells || places[0].Group != "notify:ops" || places[0].Limit != 1 {
 		t.Errorf("%+v, %v", places, err)
 	}
 }
