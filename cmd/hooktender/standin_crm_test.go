@@ -21,6 +21,7 @@ import (
 //
 //	service NAME         starts one; its host and port are in $NAME, in capitals
 //	took NAME PATTERN    waits for what it takes next, which must match; (?P<VAR>…) sets $VAR
+//	took -past NAME PATTERN   likewise, past what does not match
 //	took NAME            it has taken nothing more
 //
 // Each refuses what the documents of the real one say that it refuses.
@@ -86,8 +87,12 @@ func oneLineJSON(body []byte) string {
 }
 
 func scriptTook(ts *testscript.TestScript, neg bool, args []string) {
+	past := len(args) > 0 && args[0] == "-past"
+	if past {
+		args = args[1:]
+	}
 	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: took NAME [PATTERN]")
+		ts.Fatalf("usage: took [-past] NAME [PATTERN]")
 	}
 	found, ok := standIns.Load(fmt.Sprintf("%p %s", ts, args[0]))
 	if !ok {
@@ -99,25 +104,30 @@ func scriptTook(ts *testscript.TestScript, neg bool, args []string) {
 		case more := <-s.took:
 			ts.Fatalf("%s took more: %s", args[0], more)
 		default:
+			return
 		}
-		return
 	}
 	pattern, err := regexp.Compile(args[1])
 	ts.Check(err)
-	select {
-	case message := <-s.took:
-		ts.Logf("%s", message)
-		m := pattern.FindStringSubmatch(message)
-		if m == nil {
-			ts.Fatalf("%s took what does not match %q: %s", args[0], pattern, message)
-		}
-		for i, name := range pattern.SubexpNames() {
-			if name != "" {
-				ts.Setenv(name, m[i])
+	for deadline := time.After(patience); ; {
+		select {
+		case message := <-s.took:
+			ts.Logf("%s", message)
+			m := pattern.FindStringSubmatch(message)
+			if m == nil && !past {
+				ts.Fatalf("%s took what does not match %q", args[0], pattern)
 			}
+			for i := range m {
+				if name := pattern.SubexpNames()[i]; name != "" {
+					ts.Setenv(name, m[i])
+				}
+			}
+			if m != nil {
+				return
+			}
+		case <-deadline:
+			ts.Fatalf("%s took nothing that matches %q in %v", args[0], pattern, patience)
 		}
-	case <-time.After(patience):
-		ts.Fatalf("%s took nothing that matches %q in %v", args[0], pattern, patience)
 	}
 }
 
