@@ -52,15 +52,19 @@ type Notice struct {
 	To      string        `json:"to,omitempty"` // a name under notify:
 	On      []Moment      `json:"on,omitempty"`
 	Message Text          `json:"message,omitempty"` // "" for one that says just what happened
+	Address string        `json:"address,omitempty"` // of a mail, in the place of those that the place has
 	Commit  *Commit       `json:"commit,omitempty"`
 	Status  *CommitStatus `json:"status,omitempty"` // told of the beginning and of every end
 }
 
 // A Notification is what one place is told: the command of a run.
 type Notification struct {
-	To      string   `json:"to"`               // a name under notify:
-	Moment  Moment   `json:"moment,omitempty"` // "" where the rule tells people and does nothing else
-	Message Text     `json:"message,omitempty"`
+	To      string `json:"to"`               // a name under notify:
+	Moment  Moment `json:"moment,omitempty"` // "" where the rule tells people and does nothing else
+	Message Text   `json:"message,omitempty"`
+	// Address is that of somebody outside, who is sent the message by mail and
+	// nothing about the run; "" for those of the place.
+	Address string   `json:"address,omitempty"`
 	Commit  *Commit  `json:"commit,omitempty"`
 	Of      *Outcome `json:"of,omitempty"` // what it tells of; nil where Moment is ""
 }

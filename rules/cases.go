@@ -60,8 +60,18 @@ type ExpectedRun struct {
 	Group    *string
 	User     *string
 	Notify   []NamedText // who is told, and what; others may be
-	Throttle *string     // its key
-	Debounce *string     // likewise
+	HTTP     *ExpectedCall
+	Throttle *string // its key
+	Debounce *string // likewise
+}
+
+// An ExpectedCall is the request that a rule is to make. What is not said may be
+// anything.
+type ExpectedCall struct {
+	Method, URL *string
+	Headers     []NamedText
+	Body        *string // as text
+	JSON        []byte  // as JSON
 }
 
 // A NamedText is a variable with its value.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 
@@ -66,6 +67,7 @@ func (r *ExpectedRun) settings() []setting {
 		{"env", form{r.readEnv, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "variables that the rule sets, with their values; a secret is what the configuration calls it, as in `${env:TOKEN}`; others may be there", ""},
 		{"command", form{r.readCommand, commandSchema}, "of the list form of `run`, the program and its arguments; of the string form, the script", ""},
 		{"notify", form{r.readNotify, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "by their names, who is told, and the `message`; others may be told, too", ""},
+		{"http", form{r.readHTTP, func() *schema { return mappingOf((&ExpectedCall{}).settings()...) }}, "the request that it makes", ""},
 		{"dir", besides.do(func(s string) { r.Dir = &s }), "working folder; a relative one begins beside this file", ""},
 		{"user", text(&r.User), "as whom; empty for the server's own", ""},
 		{"group", text(&r.Group), "of its `concurrency`", ""},
@@ -97,6 +99,39 @@ func (n node) expected() string {
 func (r *ExpectedRun) readEnv(n node) {
 	for key, value := range n.entries() {
 		r.Env = append(r.Env, NamedText{key.Value, value.expected()})
+	}
+}
+
+func (r *ExpectedRun) readHTTP(n node) {
+	r.HTTP = &ExpectedCall{}
+	n.mapping(r.HTTP.settings()...)
+}
+
+func (c *ExpectedCall) settings() []setting {
+	text := func(at **string) form { return expected.do(func(s string) { *at = &s }) }
+	return []setting{
+		{"method", text(&c.Method), "HTTP method", ""},
+		{"url", text(&c.URL), "with a secret as the configuration calls it", ""},
+		{"headers", form{c.readHeaders, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "headers with their values; others may be there", ""},
+		{"body", text(&c.Body), "the body as text", ""},
+		{"json", form{c.readJSON, func() *schema { return &schema{Title: "anything"} }}, "what the body means as JSON", ""},
+	}
+}
+
+func (c *ExpectedCall) readHeaders(n node) {
+	for name, value := range n.requestHeaders() {
+		c.Headers = append(c.Headers, NamedText{name, value.expected()})
+	}
+}
+
+func (c *ExpectedCall) readJSON(n node) {
+	var tree any
+	err := n.Decode(&tree)
+	if err == nil {
+		c.JSON, err = json.Marshal(tree)
+	}
+	if err != nil {
+		n.problem("cannot be written as JSON: %v", err)
 	}
 }
 

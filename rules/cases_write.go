@@ -110,6 +110,9 @@ func (e *Expectation) write() *mappingWriter {
 		if r.Command != nil {
 			run.texts("command", r.Command)
 		}
+		if r.HTTP != nil {
+			run.mapping("http", r.HTTP.write())
+		}
 		if len(r.Notify) > 0 {
 			notify := &mappingWriter{}
 			for _, v := range r.Notify {
@@ -131,6 +134,19 @@ func (e *Expectation) write() *mappingWriter {
 	}
 	if len(runs.content) > 0 {
 		m.mapping("run", runs)
+	}
+	return m
+}
+
+func (c *ExpectedCall) write() *mappingWriter {
+	m := &mappingWriter{}
+	for _, one := range []struct {
+		name string
+		text *string
+	}{{"method", c.Method}, {"url", c.URL}, {"body", c.Body}} {
+		if one.text != nil {
+			m.text(one.name, *one.text)
+		}
 	}
 	return m
 }

@@ -15,6 +15,7 @@ import (
 // literal where the file has them so; all of them are among [Set.Secrets].
 type Channel struct {
 	Name string
+	At   Place // where the file says so
 
 	Discord  *Discord
 	Slack    *Slack
@@ -74,13 +75,20 @@ func (c *compiler) readNotify(n node) {
 			key.in("notify").problem("%q cannot be the name of a place; write letters, digits, - and _, as in ops", name)
 			continue
 		}
+		ch := readChannel(name, value.in(`notify "`+name+`"`))
+		c.channels[name] = ch
 		n.d.places = append(n.d.places, name)
-		c.channels[name] = readChannel(name, value.in(`notify "`+name+`"`))
+		if ch.Email != nil {
+			if n.d.mails == nil {
+				n.d.mails = map[string]bool{}
+			}
+			n.d.mails[name] = len(ch.Email.To) > 0
+		}
 	}
 }
 
 func readChannel(name string, n node) *Channel {
-	ch := &Channel{Name: name}
+	ch := &Channel{Name: name, At: placeOf(n)}
 	if n.Kind != yaml.MappingNode {
 		n.problem("%s, but it must say what the place is, as in {%s}", withoutValue(n.Node), channelKinds[0].example)
 		return ch

@@ -25,7 +25,7 @@ func (e *Email) settings() []setting {
 		{"smtp", form{e.readSMTP, aText("URL")}, "the server and the user: `smtps://user@mail.example.com` with TLS from the start (port 465), or `smtp://…` with STARTTLS (port 587)", mustBe},
 		{"password", tokens.to(&e.Password), "the user's", "none"},
 		{"from", mailAddresses.to(&e.From), "who it is from, as in `Hooktender <hooks@example.com>`", "the user, if that is an address"},
-		{"to", form{e.readTo, either("address, or list of them", aText("address")(), listOf(aText("address")()))}, "who is told: an address, or a list of them", mustBe},
+		{"to", form{e.readTo, either("address, or list of them", aText("address")(), listOf(aText("address")()))}, "who is told: an address, or a list of them", "whom a rule's `address` says"},
 		{"reply_to", mailAddresses.to(&e.ReplyTo), "where answers go", "`from`"},
 		{"starttls", startTLS.to(&e.startTLS), "with `smtp://`: `off` for a server on this network that has none; then nobody signs in", "`required`, but not on this machine"},
 		{"auth", mailAuth.to(&e.auth), "the only way to sign in; with `xoauth2` the password is a token", "the best that the server offers"},

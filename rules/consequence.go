@@ -38,7 +38,7 @@ func (r *rule) commands(env environment) ([]*Command, error) {
 		list = append(list, StatusCommand(status))
 	}
 	for _, t := range tell {
-		list = append(list, NotifyCommand(&Notification{To: t.To, Message: t.Message, Commit: t.Commit}))
+		list = append(list, NotifyCommand(&Notification{To: t.To, Message: t.Message, Address: t.Address, Commit: t.Commit}))
 	}
 	for _, c := range list {
 		if err := r.pace(c, env); err != nil {
@@ -164,6 +164,7 @@ func (r *rule) fields() *fields {
 	}
 	for _, s := range r.notices {
 		all.merge(s.message.fields())
+		all.merge(s.address.fields())
 	}
 	if len(r.notices) > 0 {
 		all.merge(commitFields)

@@ -19,7 +19,8 @@ type decoder struct {
 	asked    map[Reference]bool // also those that could not be read
 	literals []verify.Secret    // secrets as verify and notify have them, written out or put together
 
-	places []string // that can be told something, by their names under notify
+	places []string        // that can be told something, by their names under notify
+	mails  map[string]bool // those that are mail, and whether they say to whom
 
 	doubts    Problems    // warnings about schemes
 	receiving []receiving // files that keep what a provider brings

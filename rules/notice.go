@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"net/mail"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ type noticeSetting struct {
 	to      []string
 	on      []Moment // nil: not said
 	message value
+	address value // nil: the place knows whom
 }
 
 func (s *noticeSetting) settings() []setting {
@@ -20,6 +22,7 @@ func (s *noticeSetting) settings() []setting {
 		{"to", recipients.to(&s.to), "a name that stands under `notify` at the left margin, or a list of them", mustBe},
 		{"on", tellings.to(&s.on), "when: `start`, `success`, `failure` (a timeout is one, too), `timeout`, `recovery` (the first success after a failure), `skipped`, `approval` (it waits for a person)", "`[failure, recovery, approval]`; a rule that runs nothing tells at once"},
 		{"message", values.to(&s.message), "what is said beside what happened", "nothing"},
+		{"address", keys.to(&s.address), "of a place that is `email`: to whom the mail goes in the place of its own `to`, as in `{{ customer.email }}`; they get the message alone, its first line as the subject", "the place's `to`"},
 	}
 }
 
@@ -56,12 +59,36 @@ func readNotices(n node) []noticeSetting {
 			if len(s.to) == 0 {
 				e.problem("must say who is told, as in {to: ops}")
 			}
+			s.check(e)
 		} else {
 			s.to = e.recipients()
+			s.check(e)
 		}
 		list = append(list, s)
 	}
 	return list
+}
+
+// check looks at whether each place can be told like this.
+func (s *noticeSetting) check(n node) {
+	if s.address != nil && len(s.message) == 0 {
+		n.problem("has an address and no message; whoever is there is told nothing else, so write message: and what to say")
+	}
+	for _, name := range s.to {
+		n.checkAddressee(name, s.address != nil)
+	}
+}
+
+// checkAddressee compares what a place is with whether there is an address.
+func (n node) checkAddressee(name string, addressed bool) {
+	itself, mails := n.d.mails[name]
+	switch {
+	case !n.d.isPlace(name):
+	case addressed && !mails:
+		n.problem("address says where a mail goes, and %s is no email; leave it out", name)
+	case !addressed && mails && !itself:
+		n.problem("%s does not say to whom its mails go; write to: there, or address: \"{{ … }}\" here", name)
+	}
 }
 
 // recipients reads names of places, and refuses those that there are not.
@@ -135,11 +162,32 @@ func (r *rule) tell(env environment, commit *Commit) ([]Notice, error) {
 		if on == nil {
 			on = usualMoments
 		}
+		address, err := s.addressOf(env)
+		if err != nil {
+			return nil, fmt.Errorf("notify: address: %w", err)
+		}
 		for _, to := range s.to {
-			list = append(list, Notice{To: to, On: on, Message: message, Commit: commit})
+			list = append(list, Notice{To: to, On: on, Message: message, Address: address, Commit: commit})
 		}
 	}
 	return list, nil
+}
+
+// addressOf is one address, without a name: what a payload says must not add
+// others.
+func (s *noticeSetting) addressOf(env environment) (string, error) {
+	if s.address == nil {
+		return "", nil
+	}
+	text, err := s.address.text(env)
+	if err != nil {
+		return "", err
+	}
+	address, err := mail.ParseAddress(text.String())
+	if err != nil {
+		return "", fmt.Errorf("%q is not one address", brief(text.String()))
+	}
+	return address.Address, nil
 }
 
 // What is true of every run that tells people or sets a status, whatever the

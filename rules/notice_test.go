@@ -75,3 +75,30 @@ hooks:
 		t.Errorf("%+v", c)
 	}
 }
+
+// What a payload says is one address, or none at all.
+func TestNoticeAddress(t *testing.T) {
+	hook := oneHook(t, `
+notify: {shop: {email: {smtp: "smtp://127.0.0.1:25", from: shop@example.com}}}
+hooks: {/a: {verify: none, rules: [{name: a, notify: [{to: shop, address: "{{ email }}", message: hi}]}]}}
+`)
+	for body, want := range map[string]string{
+		`{"email": "ada@example.net"}`:                  "ada@example.net",
+		`{"email": "Ada <ada@example.net>"}`:            "ada@example.net",
+		`{"email": "a@example.net, b@example.net"}`:     "",
+		`{"email": "a@example.net\r\nBcc: b@evil.net"}`: "",
+		`{"email": ""}`: "",
+		`{}`:            "",
+	} {
+		decisions, actions, err := hook.Evaluate(&Request{Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case want == "" && (len(actions) != 0 || !strings.HasPrefix(decisions[0].Error, "notify: address: ")):
+			t.Errorf("%s: %+v", body, decisions[0])
+		case want != "" && (len(actions) != 1 || actions[0].Command.Notification.Address != want):
+			t.Errorf("%s: %+v", body, actions)
+		}
+	}
+}

@@ -38,7 +38,7 @@ func (c *compiler) settings() []setting {
 		{"state", folders.to(&c.state), "folder of the database", "`$STATE_DIRECTORY`, which systemd sets; else `/var/lib/hooktender` for root, or `~/.local/state/hooktender`"},
 		{"keep", form{func(n node) { n.mapping(c.keepSettings()...) }, keep}, "what of the past is kept", ""},
 		{"notify", form{c.readNotify, notifySchema}, "the places where people are told, each by a name that rules use", ""},
-		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when` and `run`, for the rules that do not say otherwise", ""},
+		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when`, `run` and `http`, for the rules that do not say otherwise", ""},
 		{"hooks", form{c.readHooks, hooksSchema}, "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
 		{"watch", form{c.readWatches, watchesSchema}, "events that nobody sends, each by its name", ""},
 	}

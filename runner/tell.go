@@ -44,7 +44,7 @@ func (r *Run) Tidings(streak Streak, now time.Time) []*Run {
 		if n.Status != nil {
 			c = r.status(*n.Status)
 		} else if i := slices.IndexFunc(reached, func(m rules.Moment) bool { return slices.Contains(n.On, m) }); i >= 0 {
-			c = rules.NotifyCommand(&rules.Notification{To: n.To, Moment: reached[i], Message: n.Message, Commit: n.Commit, Of: r.outcome(streak)})
+			c = rules.NotifyCommand(&rules.Notification{To: n.To, Moment: reached[i], Message: n.Message, Address: n.Address, Commit: n.Commit, Of: r.outcome(streak)})
 		}
 		if c == nil {
 			continue

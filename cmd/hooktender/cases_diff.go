@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +98,7 @@ func (r *caseResult) explainRules(e *rules.Expectation, fired []string) {
 func (r *caseResult) compareRun(want *rules.ExpectedRun, follows *consequence) {
 	differ := func(what, expected, got string) { r.differ(want.Rule+": "+what, expected, got, "") }
 	r.compareTold(want, follows)
+	r.compareCall(want, follows)
 	cmd := follows.main()
 	for _, v := range want.Env {
 		i := slices.IndexFunc(cmd.Env, func(have rules.EnvVar) bool { return have.Name == v.Name })
@@ -142,6 +145,52 @@ func (r *caseResult) compareTold(want *rules.ExpectedRun, follows *consequence) 
 		}
 		r.differ(want.Rule+": notify "+v.Name, quoted(v.Value), quoted(follows.told[i].Message.String()), "")
 	}
+}
+
+func (r *caseResult) compareCall(want *rules.ExpectedRun, follows *consequence) {
+	if want.HTTP == nil {
+		return
+	}
+	i := slices.IndexFunc(follows.commands, func(c *rules.Command) bool { return c.HTTP != nil })
+	if i < 0 {
+		r.Differences = append(r.Differences, difference{want.Rule + ": http", "a request", "none", "the rule makes no request"})
+		return
+	}
+	call := follows.commands[i].HTTP
+	text := func(what string, expected *string, got string) {
+		if expected != nil {
+			r.differ(want.Rule+": http "+what, quoted(*expected), quoted(got), "")
+		}
+	}
+	text("method", want.HTTP.Method, call.Method)
+	text("url", want.HTTP.URL, call.URL.String())
+	text("body", want.HTTP.Body, call.Body.String())
+	for _, h := range want.HTTP.Headers {
+		got := "not set"
+		if at := slices.IndexFunc(call.Headers, func(have rules.EnvVar) bool { return have.Name == h.Name }); at >= 0 {
+			got = quoted(call.Headers[at].Value.String())
+		}
+		r.differ(want.Rule+": http header "+h.Name, quoted(h.Value), got, "")
+	}
+	if want.HTTP.JSON != nil {
+		r.differ(want.Rule+": http json", sortedJSON(want.HTTP.JSON), sortedJSON([]byte(call.Body.String())), "")
+	}
+}
+
+// sortedJSON writes JSON with the names of its objects in order, and all digits of
+// its numbers; what is none as it is.
+func sortedJSON(text []byte) string {
+	var tree any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&tree) != nil {
+		return quoted(string(text))
+	}
+	sorted, err := json.Marshal(tree)
+	if err != nil {
+		return quoted(string(text))
+	}
+	return string(sorted)
 }
 
 // spellCommand is a script in quotes, or a list of arguments.

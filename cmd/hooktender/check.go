@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner/notify"
 )
 
 // defaultFile is the configuration of a command that names none.
@@ -95,9 +96,24 @@ func inspect(path string, elsewhere bool) (*rules.Report, error) {
 	}
 	if !elsewhere {
 		report.Problems = append(report.Problems, onThisMachine(report)...)
+		report.Problems = append(report.Problems, placesOf(report.Config)...)
 		report.Problems.Sort()
 	}
 	return report, nil
+}
+
+// placesOf says which places under notify cannot be told anything. Nobody is
+// asked.
+func placesOf(config *rules.Config) (problems rules.Problems) {
+	if config == nil {
+		return nil
+	}
+	for _, place := range config.Set.Channels() {
+		if err := notify.Check(place, config.Set.Secret); err != nil {
+			problems = append(problems, place.At.Problem(rules.Error, "%v", err))
+		}
+	}
+	return problems
 }
 
 func check(cmd *cobra.Command, path string, o checkOptions) error {

@@ -102,6 +102,9 @@ func runOf(f *consequence) rules.ExpectedRun {
 			run.Notify = append(run.Notify, told)
 		}
 	}
+	if i := slices.IndexFunc(f.commands, func(c *rules.Command) bool { return c.HTTP != nil }); i >= 0 {
+		run.HTTP = expectedCall(f.commands[i].HTTP)
+	}
 	for _, v := range cmd.Env {
 		run.Env = append(run.Env, rules.NamedText{Name: v.Name, Value: v.Value.String()})
 	}
@@ -118,6 +121,15 @@ func runOf(f *consequence) rules.ExpectedRun {
 		run.Debounce = &cmd.Debounce.Key
 	}
 	return run
+}
+
+func expectedCall(call *rules.HTTPCall) *rules.ExpectedCall {
+	at, body := call.URL.String(), call.Body.String()
+	want := &rules.ExpectedCall{Method: &call.Method, URL: &at}
+	if body != "" {
+		want.Body = &body
+	}
+	return want
 }
 
 // write puts the payload beside the case, and the case where it is to be.

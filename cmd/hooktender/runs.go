@@ -215,17 +215,39 @@ func printCall(w io.Writer, cmd *rules.Command) {
 	if n := cmd.Notification; n != nil {
 		field(w, "tells", n.To)
 		field(w, "of", string(n.Moment))
+		field(w, "address", n.Address)
 		field(w, "message", n.Message.String())
+	}
+	if call := cmd.HTTP; call != nil {
+		field(w, "request", call.Method+" "+call.URL.String())
+		for _, h := range call.Headers {
+			field(w, "header", h.Name+": "+h.Value.String())
+		}
+		if call.BodyAs == rules.BodyDelivery {
+			field(w, "body", "that of the delivery")
+		}
+		field(w, "body", call.Body.String())
+		field(w, "expects", call.Expect)
+	}
+	if s := cmd.Status; s != nil {
+		field(w, "status", fmt.Sprintf("%s of %s %s on %s, as %s", s.State, s.Repository, s.Commit, s.Service, s.Context))
 	}
 }
 
 // tellsText says who is told when, and what.
 func tellsText(n rules.Notice) string {
+	if s := n.Status; s != nil {
+		return fmt.Sprintf("sets the status of %s %s on %s, as %s", s.Repository, s.Commit, s.Service, s.Context)
+	}
 	on := make([]string, len(n.On))
 	for i, m := range n.On {
 		on[i] = string(m)
 	}
-	text := fmt.Sprintf("on %s tells %s", strings.Join(on, ", "), n.To)
+	who := n.To
+	if n.Address != "" {
+		who += " (" + n.Address + ")"
+	}
+	text := fmt.Sprintf("on %s tells %s", strings.Join(on, ", "), who)
 	if m := n.Message.String(); m != "" {
 		text += ": " + m
 	}

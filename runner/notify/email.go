@@ -18,21 +18,31 @@ func (s *sending) email(ctx context.Context, c *rules.Email) error {
 	if err != nil {
 		return err
 	}
-	m := s.message
+	m, to := s.message, c.To
+	if n := s.job.Run.Command.Notification; n.Address != "" {
+		m, to = m.forOthers(), []string{n.Address}
+	}
 	log := tail(m.log, mailLog, runes)
 	page, err := mailPage(m, log)
 	if err != nil {
 		return err
 	}
 	letter := &mail{
-		server: c.SMTP, password: password, from: c.From, replyTo: c.ReplyTo, to: c.To,
+		server: c.SMTP, password: password, from: c.From, replyTo: c.ReplyTo, to: to,
 		subject: head(m.title, 200, runes), text: mailText(m, log), html: page, id: m.key,
 	}
 	if err := letter.send(ctx); err != nil {
 		return err
 	}
-	s.say("mail by %s to %s: taken\n", c.SMTP.Host, strings.Join(c.To, ", "))
+	s.say("mail by %s to %s: taken\n", c.SMTP.Host, strings.Join(to, ", "))
 	return nil
+}
+
+// forOthers is the message for somebody outside, who is to read what the rule says
+// and nothing of how it came to that.
+func (m *message) forOthers() *message {
+	subject, rest, _ := strings.Cut(m.said, "\n")
+	return &message{title: oneLine(subject), text: strings.TrimSpace(rest), when: m.when, key: m.key, mood: info}
 }
 
 func mailText(m *message, log string) string {

@@ -61,3 +61,29 @@ func TestEmailHostile(t *testing.T) {
 		}
 	}
 }
+
+// Somebody outside gets what the rule says, and nothing of how it came to that.
+func TestEmailToOthers(t *testing.T) {
+	s, server := emailStage(t)
+	s.notification().Message = rules.Plain("Your payment failed\n\nPlease look at your card.")
+	s.notification().Address = "ada@example.net"
+	s.good(t)
+	arrived := server.arrived()
+	if len(arrived) != 1 || len(arrived[0].to) != 1 || arrived[0].to[0] != "<ada@example.net>" {
+		t.Fatalf("%+v", arrived)
+	}
+	text, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(arrived[0].data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Subject: Your payment failed\r\n", "\nPlease look at your card.\r\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+	for _, inside := range []string{"hooks.internal", "6113728", "no space", "Rule", "run 42", "a@example.com"} {
+		if strings.Contains(string(text), inside) {
+			t.Errorf("%q is in %s", inside, text)
+		}
+	}
+}

@@ -17,7 +17,8 @@ import (
 type message struct {
 	mood  mood
 	title string // one line
-	text  string // what the rule says; "" for nothing
+	text  string // what the rule says, but for what stands in the title; "" for nothing
+	said  string // all that the rule says
 	facts []fact
 	log   string // the end of the output; "" for none
 	link  string // the page of the run; "" where none is known
@@ -79,6 +80,7 @@ func (p *Performer) compose(ctx context.Context, s *sending, n *rules.Notificati
 			m.when = *of.Finished
 		}
 	}
+	m.said = m.text
 	m.headline(run.Rule, n)
 	m.facts = factsOf(m, run, n.Of)
 	m.link = s.config.Server.PageOf(m.run)
