@@ -32,7 +32,7 @@ func (t *Ntfy) settings() []setting {
 		{"token", tokens.to(&t.Token), "an access token, where the server wants one", "none"},
 		{"user", texts.to(&t.User), "in place of a token, with `password`", "none"},
 		{"password", tokens.to(&t.Password), "the user's", "none"},
-		{"priority", form{t.readPriority, aText("min to max, or 1 to 5")}, "`min`, `low`, `default`, `high`, `max`, or 1 to 5", "`high` when something went wrong or waits for a person, else `default`"},
+		{"priority", form{t.readPriority, aText("min to max, or 1 to 5")}, "`min`, `low`, `default`, `high`, `max` (or `urgent`), or 1 to 5", "`high` when something went wrong or waits for a person, else `default`"},
 		{"tags", form{t.readTags, func() *schema { return listOf(aText("text")()) }}, "words or emoji names that ntfy shows", "none"},
 	}
 }
@@ -75,6 +75,9 @@ func (t *Ntfy) readTags(n node) {
 func (t *Ntfy) readPriority(n node) {
 	s, ok := n.scalar()
 	t.Priority = slices.Index(ntfyPriorities, s) + 1
+	if s == "urgent" { // as ntfy calls max, too: https://docs.ntfy.sh/publish/#message-priority
+		t.Priority = len(ntfyPriorities)
+	}
 	if len(s) == 1 && s >= "1" && s <= "5" {
 		t.Priority = int(s[0] - '0')
 	}

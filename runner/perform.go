@@ -20,7 +20,8 @@ type Performer interface {
 
 // A Job is one attempt to perform a run.
 type Job struct {
-	Run *Run
+	Run    *Run
+	Sender string // what RunHeader says of it in requests
 	// Reveal fills in the references of a text. What they stand for is masked in
 	// the output and in the error.
 	Reveal func(rules.Text) (string, error)

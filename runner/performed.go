@@ -30,7 +30,8 @@ func (a *attempt) callOut(run *Run) error {
 	stored := a.storeOutput()
 	defer stored()
 	return a.r.Performer.Perform(ctx, &Job{
-		Run: run,
+		Run:    run,
+		Sender: a.r.sender(run.ID),
 		Reveal: func(t rules.Text) (string, error) {
 			s, err := a.reveal(t)
 			a.output.hide(a.mask())

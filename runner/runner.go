@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +34,7 @@ type Config struct {
 // A Runner executes runs. All methods may be called from any goroutine.
 type Runner struct {
 	Config
+	name string // no other runner has it; it is no secret
 	hub  hub
 	ends sync.WaitGroup // one for each attempt under way
 
@@ -67,7 +69,7 @@ func New(c Config) (*Runner, error) {
 	}
 	c.Dir = dir
 	r := &Runner{
-		Config: c, loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{},
+		Config: c, name: rand.Text(), loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{},
 		waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{},
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())

@@ -33,7 +33,7 @@ func (quickStore) RunsOf(context.Context, []int64) (map[int64][]*runner.Run, err
 func (quickStore) Enqueue(...*runner.Run)                                           {}
 func (quickStore) Displace(runner.Displaced)                                        {}
 func (quickStore) Full(string) bool                                                 { return false }
-func (quickStore) Running(int64) bool                                               { return false }
+func (quickStore) Named(string) int64                                               { return 0 }
 
 // quickWriter is an answer that nobody reads.
 type quickWriter struct {

@@ -44,8 +44,8 @@ type Queue interface {
 	Displace(d runner.Displaced)
 	// Full tells that no more runs of a hook should be accepted now.
 	Full(hook string) bool
-	// Running tells whether a run is running.
-	Running(run int64) bool
+	// Named returns the running run that a RunHeader names, 0 if it names none.
+	Named(header string) (run int64)
 	// Holder returns the run that has the other end of a connection, 0 if none, and
 	// whether it was looked for.
 	Holder(conn runner.Conn) (run int64, looked bool)

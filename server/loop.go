@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 	"net/netip"
-	"strconv"
 
 	"github.com/hooktender/hooktender/runner"
 )
@@ -13,11 +12,7 @@ import (
 // other end of the connection.
 func (in *Intake) cause(r *http.Request) int64 {
 	if named := r.Header.Get(RunHeader); named != "" {
-		run, err := strconv.ParseInt(named, 10, 64)
-		if err != nil || !in.queue.Running(run) {
-			return 0
-		}
-		return run
+		return in.queue.Named(named)
 	}
 	if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
 		return 0 // at the other end is a proxy

@@ -108,7 +108,7 @@ func (f *fakeIntake) Displace(d runner.Displaced) {
 
 func (f *fakeIntake) Full(string) bool { return f.full }
 
-func (f *fakeIntake) Running(int64) bool { return false }
+func (f *fakeIntake) Named(string) int64 { return 0 }
 
 func (f *fakeIntake) Holder(runner.Conn) (int64, bool) { return 0, false }
 

@@ -31,12 +31,14 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start":  scriptStart,
-			"until":  scriptUntil,
-			"signal": scriptSignal,
-			"waits":  scriptWait,
-			"exits":  scriptExits,
-			"readme": scriptReadme,
+			"start":   scriptStart,
+			"until":   scriptUntil,
+			"signal":  scriptSignal,
+			"waits":   scriptWait,
+			"exits":   scriptExits,
+			"readme":  scriptReadme,
+			"service": scriptService,
+			"took":    scriptTook,
 		},
 		RequireExplicitExec: true,
 	})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/hooktender/hooktender/outbound"
@@ -88,7 +87,7 @@ func (a *attempt) body(ctx context.Context, c *rules.HTTPCall) ([]byte, error) {
 
 // head writes the headers: ours first, so that the rule's own count.
 func (a *attempt) head(req *http.Request, c *rules.HTTPCall) error {
-	req.Header.Set(runner.RunHeader, strconv.FormatInt(a.job.Run.ID, 10))
+	req.Header.Set(runner.RunHeader, a.job.Sender)
 	if c.Method != http.MethodGet && c.Method != http.MethodHead {
 		req.Header.Set(idempotencyHeader, key(a.job.Run))
 	}

@@ -34,7 +34,7 @@ func TestCall(t *testing.T) {
 	}
 	r := (*got)[0]
 	if r.Method != "POST" || r.RequestURI != "/contacts?key=1" || r.body != `{"a":1}` || r.Header.Get("Content-Type") != "application/json" ||
-		r.UserAgent() != "hooktender/test" || r.Header.Get("Hooktender-Run") != "17" || len(r.Header.Get("Idempotency-Key")) != 36 || r.ContentLength != 7 {
+		r.UserAgent() != "hooktender/test" || r.Header.Get("Hooktender-Run") != "17@here" || len(r.Header.Get("Idempotency-Key")) != 36 || r.ContentLength != 7 {
 		t.Errorf("%s %s %v %q", r.Method, r.RequestURI, r.Header, r.body)
 	}
 	for _, want := range []string{"POST " + url + "\n", "HTTP 201 Created in ", "Content-Type: application/json\n", "\n\n{\"id\": 7}\n"} {

@@ -74,7 +74,7 @@ func performBy(t *testing.T, ctx context.Context, p *Performer, run *runner.Run,
 	t.Helper()
 	var output bytes.Buffer
 	err := p.Perform(ctx, &runner.Job{
-		Run: run, Output: &output,
+		Run: run, Sender: "17@here", Output: &output,
 		Reveal: func(text rules.Text) (string, error) {
 			s := ""
 			for _, part := range text {

@@ -147,9 +147,13 @@ func commitFacts(c *rules.Commit) []fact {
 	if c.Author != "" {
 		what += " (" + c.Author + ")"
 	}
+	where := "Branch"
+	if c.Branch == "" { // a tag's
+		where = "Repository"
+	}
 	return []fact{
 		{name: "Commit", value: what, url: c.URL},
-		{name: "Branch", value: strings.TrimSpace(c.Repository + " " + c.Branch), short: true},
+		{name: where, value: strings.TrimSpace(c.Repository + " " + c.Branch), short: true},
 	}
 }
 

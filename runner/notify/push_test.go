@@ -57,6 +57,7 @@ func TestNtfy(t *testing.T) {
 		{`ntfy: {url: "%s/alerts", token: "${env:TOKEN}"}`, rules.OnFailure, 4},
 		{`ntfy: {url: "%s/alerts", token: "${env:TOKEN}"}`, rules.OnSuccess, 3},
 		{`ntfy: {server: "%s", topic: alerts, user: me, password: "${env:TOKEN}", priority: max, tags: [a, b]}`, rules.OnSuccess, 5},
+		{`ntfy: {server: "%s", topic: alerts, token: "${env:TOKEN}", priority: urgent}`, rules.OnSuccess, 5},
 	} {
 		ntfy := standInNtfy(t)
 		s := newStage(t, fmt.Sprintf(c.place, ntfy.URL))

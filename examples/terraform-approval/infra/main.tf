@@ -1,0 +1,2 @@
+# Your clone is here.
+resource "terraform_data" "server" {}
