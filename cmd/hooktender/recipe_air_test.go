@@ -19,9 +19,9 @@ import (
 func TestAirToPhone(t *testing.T) {
 	phone := standInNtfy(t)
 	air := newAirVisual(t, 150, 187, 190)
-	s := stage(t, "aqi-ntfy", map[string]string{
-		"https://api.airvisual.com": air.URL,
-		"every: 15m":                "every: 1s",
+	s := stage(t, "aqi-ntfy", []string{
+		"https://api.airvisual.com", air.URL,
+		"every: 15m", "every: 1s",
 	}, "NTFY_URL="+phone.URL+"/"+ntfyTopic, "AQI_KEY="+airKey)
 	s.readme()
 

@@ -21,46 +21,54 @@ import (
 // A staged is a recipe that is served where it leads to stand-ins.
 type staged struct {
 	*serverProcess
-	dir string
-	env []string
+	dir    string
+	typist *reader
+	words  *strings.Replacer // of the recipe, for those that hold here
 }
 
 // stage serves a copy of examples/NAME in which each old text of the configuration
-// is replaced by its new one. What is not there to be replaced fails the test.
-func stage(t *testing.T, name string, replace map[string]string, env ...string) *staged {
+// is replaced by the new one behind it. What is not there to be replaced fails the
+// test.
+func stage(t *testing.T, name string, replace []string, env ...string) *staged {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
 	if err := os.CopyFS(dir, os.DirFS("../../examples/"+name)); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "hooktender.yaml")
-	data, err := os.ReadFile(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(data)
-	for old, other := range replace {
-		if !strings.Contains(text, old) {
-			t.Fatalf("examples/%s says nothing of %q", name, old)
+	for i := 0; i < len(replace); i += 2 {
+		if !strings.Contains(string(text), replace[i]) {
+			t.Fatalf("examples/%s says nothing of %q", name, replace[i])
 		}
-		text = strings.ReplaceAll(text, old, other)
 	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(replace...).Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// Nobody but the stand-ins is to be asked, whatever the environment says.
 	env = append(env, "NO_PROXY=*", "no_proxy=*")
-	return &staged{startServer(t, dir, t.TempDir(), env...), dir, env}
+	s := &staged{serverProcess: startServer(t, dir, t.TempDir(), env...), dir: dir}
+	s.words = strings.NewReplacer(append(replace, "127.0.0.1:9000", s.address)...)
+	s.typist = &reader{t: t, dir: dir, env: append(os.Environ(), env...)}
+	s.typist.install()
+	return s
 }
 
-// readme types what the recipe's README says, to this server.
+// types does what somebody types in the recipe's folder.
+func (s *staged) types(commands string) {
+	s.t.Helper()
+	s.typist.do(s.words.Replace(commands))
+}
+
+// readme types what the recipe's README says.
 func (s *staged) readme() {
 	s.t.Helper()
-	r := &reader{t: s.t, dir: s.dir, env: append(os.Environ(), s.env...)}
-	r.install()
 	for _, b := range blocksOf(s.t, filepath.Join(s.dir, "README.md")) {
 		if b.lang == "sh" {
-			r.do(strings.ReplaceAll(strings.TrimSpace(b.text), "127.0.0.1:9000", s.address))
+			s.types(b.text)
 		}
 	}
 }

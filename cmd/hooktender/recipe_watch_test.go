@@ -41,9 +41,9 @@ func TestWebsiteToDiscord(t *testing.T) {
 	plan := []int{good, bad, bad, good, bad, bad, bad, bad, good} // two bad looks are no alarm
 	discord := standInDiscord(t)
 	site, authority := newWebsite(t, time.Now().Add(10*24*time.Hour+time.Hour), plan...)
-	s := stage(t, "website-discord", map[string]string{
-		`"https://www.example.com", "https://shop.example.com/health"`: `"` + site.URL + `/?key=s3cret"`,
-		"every: 1m": "every: 1s",
+	s := stage(t, "website-discord", []string{
+		`"https://www.example.com", "https://shop.example.com/health"`, `"` + site.URL + `/?key=s3cret"`,
+		"every: 1m", "every: 1s",
 	}, "DISCORD_WEBHOOK_URL="+discord.URL+discordPath, "SSL_CERT_FILE="+authority)
 	s.readme()
 
