@@ -22,6 +22,8 @@ type jsonReader struct {
 	buf     bytes.Buffer
 	decoder *jsontext.Decoder
 	held    int // values that are kept
+	names   nameSet
+	around  []bool // of the values that skim is in: whether they are objects
 }
 
 // maxPooled is the size of a body, in bytes, whose reader is used again. One that
@@ -29,7 +31,7 @@ type jsonReader struct {
 const maxPooled = 1 << 20
 
 var jsonReaders = sync.Pool{New: func() any {
-	return &jsonReader{decoder: jsontext.NewDecoder(new(bytes.Buffer))}
+	return &jsonReader{decoder: jsontext.NewDecoder(new(bytes.Buffer)), names: newNameSet()}
 }}
 
 // readJSON returns the value of a JSON text: map[string]any, []any, string, int,
@@ -48,9 +50,9 @@ func readJSONWith(body []byte, need *fields, options ...jsontext.Options) (any, 
 	}
 	// The decoder reads a bytes.Buffer in place, without copying the body.
 	r.buf = *bytes.NewBuffer(trimMark(body))
-	r.decoder.Reset(&r.buf, options...)
-	r.held = 0
-	defer func() { r.buf = bytes.Buffer{}; r.decoder.Reset(&r.buf) }()
+	r.decoder.Reset(&r.buf, append(options, jsontext.AllowDuplicateNames(true))...) // names sees to them
+	r.held, r.around = 0, r.around[:0]
+	defer func() { r.buf = bytes.Buffer{}; r.decoder.Reset(&r.buf); r.names.reset() }()
 
 	value, err := r.value(need)
 	if err == nil {
@@ -72,6 +74,8 @@ func malformedJSON(err error) error {
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &MalformedError{"not JSON: it ends too early"}
+	case errors.As(err, &syntax) && strings.Contains(syntax.Err.Error(), "max depth"): // the decoder's own is far beyond ours
+		return tooDeep()
 	case errors.As(err, &syntax):
 		return &MalformedError{fmt.Sprintf("not JSON: %v, after byte %d", syntax.Err, syntax.ByteOffset)}
 	}
@@ -94,6 +98,13 @@ func (r *jsonReader) value(need *fields) (any, error) {
 			return nil, tooManyValues()
 		}
 	}
+	if need == nil {
+		raw, err := r.decoder.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		return nil, r.skim(raw)
+	}
 	kind := r.decoder.PeekKind()
 	switch {
 	case kind == '{':
@@ -102,15 +113,10 @@ func (r *jsonReader) value(need *fields) (any, error) {
 		return r.array(need)
 	}
 	token, err := r.decoder.ReadToken()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case need != nil:
-		return scalar(token)
-	case kind == '0':
-		return nil, checkNumber(token)
 	}
-	return nil, nil
+	return scalar(token)
 }
 
 func (r *jsonReader) open() error {
@@ -118,7 +124,7 @@ func (r *jsonReader) open() error {
 		return err
 	}
 	if r.decoder.StackDepth() > maxDepth {
-		return &MalformedError{fmt.Sprintf("not JSON: nested more than %d deep", maxDepth)}
+		return tooDeep()
 	}
 	return nil
 }
@@ -127,14 +133,9 @@ func (r *jsonReader) object(need *fields) (any, error) {
 	if err := r.open(); err != nil {
 		return nil, err
 	}
-	var object map[string]any
-	if need != nil {
-		object = map[string]any{}
-	}
-	for names := 0; r.decoder.PeekKind() != '}'; names++ {
-		if names == maxValues { // the decoder remembers all of them
-			return nil, tooManyValues()
-		}
+	object := map[string]any{}
+	r.names.open()
+	for r.decoder.PeekKind() != '}' {
 		key, below, err := r.name(need)
 		if err != nil {
 			return nil, err
@@ -150,6 +151,7 @@ func (r *jsonReader) object(need *fields) (any, error) {
 			object[key] = value
 		}
 	}
+	r.names.close()
 	_, err := r.decoder.ReadToken()
 	return object, err
 }
@@ -158,14 +160,12 @@ func (r *jsonReader) object(need *fields) (any, error) {
 // It is spelt out only for one that is needed at all.
 func (r *jsonReader) name(need *fields) (string, *fields, error) {
 	raw, err := r.decoder.ReadValue()
-	if err != nil || need == nil {
+	if err != nil {
 		return "", nil, err
 	}
-	name := raw[1 : len(raw)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		if name, err = jsontext.AppendUnquote(nil, raw); err != nil {
-			return "", nil, err
-		}
+	name, err := r.names.add(raw)
+	if err != nil {
+		return "", nil, err
 	}
 	below := need.of(name)
 	if below == nil {
@@ -181,12 +181,7 @@ func (r *jsonReader) array(need *fields) (any, error) {
 	if err := r.open(); err != nil {
 		return nil, err
 	}
-	var list []any
-	var below *fields
-	if need != nil {
-		list = []any{}
-		below = need.elements()
-	}
+	list, below := []any{}, need.elements()
 	for r.decoder.PeekKind() != ']' {
 		value, err := r.value(below)
 		if err != nil {
@@ -226,15 +221,6 @@ func number(token jsontext.Token) (any, error) {
 		return text, nil
 	}
 	return f, nil
-}
-
-// checkNumber refuses in a skipped part what number refuses in a needed one:
-// whether a body is good must not depend on what the rules ask of it.
-func checkNumber(token jsontext.Token) error {
-	if _, err := token.Float(); err != nil {
-		return errTooLarge
-	}
-	return nil
 }
 
 var errTooLarge = &MalformedError{"not JSON: a number is too large"}

@@ -13,6 +13,17 @@ import (
 )
 
 // jsonCases: what is JSON and what is not, whether or not a rule asks for it.
+// hugeObject is the beginning of an object with more names than are compared one by
+// one; each is in objects of its own, too.
+var hugeObject = func() string {
+	b := &strings.Builder{}
+	b.WriteByte('{')
+	for i := range 3 * fewNames {
+		fmt.Fprintf(b, `"name %d":{"name 7":-1.5e3,"b":[{"name 7":"}\\\""}]},`, i)
+	}
+	return b.String()
+}()
+
 var jsonCases = []struct {
 	name, body string
 	want       any    // of a good body
@@ -31,6 +42,8 @@ var jsonCases = []struct {
 	{name: "many digits", body: `{"a":[` + strings.Repeat("9", 400) + `]}`, fails: "too large"},
 	{name: "twice", body: `{"a":1,"a":1}`, fails: "duplicate"},
 	{name: "twice, nested", body: `{"x":[{"a":{"b":1,"b":2}}]}`, fails: "duplicate"},
+	{name: "twice among many", body: `{"x":[1,` + hugeObject + `"name 7":1}]}`, fails: "duplicate"},
+	{name: "twice among many, escaped", body: hugeObject + `"name \u0037":1}`, fails: "duplicate"},
 	{name: "twice, escaped", body: `{"a":1,"\u0061":1}`, fails: "duplicate"},
 	{name: "trailing", body: `{} {}`, fails: "something follows"},
 	{name: "trailing garbage", body: `{}x`, fails: "not JSON"},

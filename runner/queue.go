@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"time"
+	"unique"
 )
 
 // inMemory is how many queued runs keep what they execute in memory. The others
@@ -34,7 +35,7 @@ type line struct {
 // several hooks.
 type waitingRun struct {
 	id           int64
-	hook         string
+	hook         unique.Handle[string] // there may be many of one hook
 	calls, tells bool
 }
 
@@ -47,7 +48,7 @@ func (l *line) find(id int64) (int, bool) {
 func (l *line) placeAt(i int) Place {
 	p := l.place
 	w := l.waiting[i]
-	p.ID, p.Hook, p.Calls, p.Tells, p.NotBefore = w.id, w.hook, w.calls, w.tells, time.Time{}
+	p.ID, p.Hook, p.Calls, p.Tells, p.NotBefore = w.id, w.hook.Value(), w.calls, w.tells, time.Time{}
 	return p
 }
 
@@ -61,7 +62,7 @@ func (q *queue) push(p Place, run *Run) {
 	for i > 0 && l.waiting[i-1].id > p.ID {
 		i--
 	}
-	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, p.Hook, p.Calls, p.Tells})
+	l.waiting = slices.Insert(l.waiting, i, waitingRun{p.ID, unique.Make(p.Hook), p.Calls, p.Tells})
 	q.size++
 	if len(l.waiting) == 1 {
 		q.round = append(q.round, l)
@@ -159,7 +160,7 @@ func (q *queue) remove(id int64) (p Place, found bool) {
 func (q *queue) ofHooks(hooks map[string]bool) (places []Place) {
 	for _, l := range q.round {
 		for i, w := range l.waiting {
-			if hooks[w.hook] {
+			if hooks[w.hook.Value()] {
 				places = append(places, l.placeAt(i))
 			}
 		}

@@ -235,7 +235,10 @@ func TestStopWhileItBegins(t *testing.T) {
 			cancel()
 			go func() { h.runner.Stop(ctx); close(stopped) }()
 			<-h.runner.killing.Done()
-			<-h.runner.stopping.Done()
+			h.runner.mu.Lock()
+			beginning := h.runner.running[id]
+			h.runner.mu.Unlock()
+			<-beginning.stop // it has heard of it
 			close(goOn)
 			<-stopped
 			want := Queued // nothing was started, so nothing can happen twice

@@ -149,7 +149,7 @@ func TestRulesAreCompared(t *testing.T) {
 		expected []string
 		differs  bool
 	}{{nil, false}, {[]string{"a", "b"}, false}, {[]string{"b", "a"}, true}, {[]string{"a", "c"}, true}, {[]string{"a"}, true}, {[]string{}, true}} {
-		trial := &rules.Trial{Verdict: rules.Accepted, Actions: []rules.Action{{Rule: "a"}, {Rule: "b"}}}
+		trial := &rules.Trial{Verdict: rules.Accepted, Actions: []rules.Action{{Rule: "a", Command: &rules.Command{}}, {Rule: "b", Command: &rules.Command{}}}}
 		r := &caseResult{Trial: &shownTrial{Hook: "/x", Verdict: rules.Accepted}}
 		r.compare(&rules.Case{Expect: rules.Expectation{Rules: c.expected}}, trial)
 		if differs := len(r.Differences) > 0; differs != c.differs {
