@@ -100,7 +100,7 @@ func newAirVisual(t *testing.T, values ...int) *airVisual {
 const ntfyTopic = "air-Zx81kQ"
 
 // standInNtfy is https://docs.ntfy.sh/publish/#publish-as-json with its limits.
-func standInNtfy(t *testing.T) *standIn {
+func standInNtfy(t *testing.T) *standInServer {
 	return newStandIn(t, http.StatusOK, `{"id":"x","event":"message"}`, func(r *http.Request, raw []byte) *rejection {
 		var post struct {
 			Topic, Title, Message string

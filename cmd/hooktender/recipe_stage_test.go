@@ -73,9 +73,9 @@ func (s *staged) readme() {
 	}
 }
 
-// A standIn is a service as its documents say it is: it refuses what the real one
+// A standInServer is a service as its documents say it is: it refuses what the real one
 // refuses, and hands the test what it took.
-type standIn struct {
+type standInServer struct {
 	*httptest.Server
 	t    *testing.T
 	took chan standInPost
@@ -94,8 +94,8 @@ type rejection struct {
 
 // newStandIn serves a service that takes JSON. wrong says what is wrong with a
 // request; who sends one that is refused fails the test.
-func newStandIn(t *testing.T, status int, answer string, wrong func(*http.Request, []byte) *rejection) *standIn {
-	s := &standIn{t: t, took: make(chan standInPost, 100)}
+func newStandIn(t *testing.T, status int, answer string, wrong func(*http.Request, []byte) *rejection) *standInServer {
+	s := &standInServer{t: t, took: make(chan standInPost, 100)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -130,13 +130,13 @@ func newStandIn(t *testing.T, status int, answer string, wrong func(*http.Reques
 }
 
 // next is what comes next.
-func (s *standIn) next() standInPost {
+func (s *standInServer) next() standInPost {
 	s.t.Helper()
 	return nextOf(s.t, s.took)
 }
 
 // nothing fails the test if something has come that was not looked at.
-func (s *standIn) nothing() {
+func (s *standInServer) nothing() {
 	s.t.Helper()
 	for len(s.took) > 0 {
 		s.t.Errorf("one too many: %v", <-s.took)

@@ -72,7 +72,7 @@ const discordPath = "/api/webhooks/1234567890/aBcDeF-token"
 // standInDiscord executes a webhook as
 // https://docs.discord.com/developers/resources/webhook#execute-webhook says, with
 // the limits of https://docs.discord.com/developers/resources/message#embed-object-embed-limits.
-func standInDiscord(t *testing.T) *standIn {
+func standInDiscord(t *testing.T) *standInServer {
 	return newStandIn(t, http.StatusOK, `{"id":"1","type":0}`, func(r *http.Request, raw []byte) *rejection {
 		var post struct {
 			Content string
