@@ -59,7 +59,8 @@ type ExpectedRun struct {
 	Dir      *string     // absolute
 	Group    *string
 	User     *string
-	Notify   []NamedText // who is told, and what; others may be
+	Notify   []ExpectedNotice // others may be told, too
+	Status   *ExpectedStatus
 	HTTP     *ExpectedCall
 	Throttle *string // its key
 	Debounce *string // likewise

@@ -62,17 +62,17 @@ func (e *Expectation) readRun(n node) {
 }
 
 func (r *ExpectedRun) settings() []setting {
-	text := func(at **string) form { return expected.do(func(s string) { *at = &s }) }
 	return []setting{
 		{"env", form{r.readEnv, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "variables that the rule sets, with their values; a secret is what the configuration calls it, as in `${env:TOKEN}`; others may be there", ""},
 		{"command", form{r.readCommand, commandSchema}, "of the list form of `run`, the program and its arguments; of the string form, the script", ""},
-		{"notify", form{r.readNotify, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "by their names, who is told, and the `message`; others may be told, too", ""},
+		{"notify", form{r.readNotify, noticesSchema}, "by their names, who is told, and the `message`, or that and more; others may be told, too", ""},
+		{"status", form{r.readStatus, statusesSchema}, "the status of a commit that it sets", ""},
 		{"http", form{r.readHTTP, func() *schema { return mappingOf((&ExpectedCall{}).settings()...) }}, "the request that it makes", ""},
 		{"dir", besides.do(func(s string) { r.Dir = &s }), "working folder; a relative one begins beside this file", ""},
-		{"user", text(&r.User), "as whom; empty for the server's own", ""},
-		{"group", text(&r.Group), "of its `concurrency`", ""},
-		{"throttle", text(&r.Throttle), "the key of its `throttle`", ""},
-		{"debounce", text(&r.Debounce), "the key of its `debounce`", ""},
+		{"user", expectedText(&r.User), "as whom; empty for the server's own", ""},
+		{"group", expectedText(&r.Group), "of its `concurrency`", ""},
+		{"throttle", expectedText(&r.Throttle), "the key of its `throttle`", ""},
+		{"debounce", expectedText(&r.Debounce), "the key of its `debounce`", ""},
 	}
 }
 
@@ -108,12 +108,11 @@ func (r *ExpectedRun) readHTTP(n node) {
 }
 
 func (c *ExpectedCall) settings() []setting {
-	text := func(at **string) form { return expected.do(func(s string) { *at = &s }) }
 	return []setting{
-		{"method", text(&c.Method), "HTTP method", ""},
-		{"url", text(&c.URL), "with a secret as the configuration calls it", ""},
+		{"method", expectedText(&c.Method), "HTTP method", ""},
+		{"url", expectedText(&c.URL), "with a secret as the configuration calls it", ""},
 		{"headers", form{c.readHeaders, func() *schema { return namedOf(aText("")(), expected.schema()) }}, "headers with their values; others may be there", ""},
-		{"body", text(&c.Body), "the body as text", ""},
+		{"body", expectedText(&c.Body), "the body as text", ""},
 		{"json", form{c.readJSON, func() *schema { return &schema{Title: "anything"} }}, "what the body means as JSON", ""},
 	}
 }
@@ -132,12 +131,6 @@ func (c *ExpectedCall) readJSON(n node) {
 	}
 	if err != nil {
 		n.problem("cannot be written as JSON: %v", err)
-	}
-}
-
-func (r *ExpectedRun) readNotify(n node) {
-	for key, value := range n.entries() {
-		r.Notify = append(r.Notify, NamedText{key.Value, value.expected()})
 	}
 }
 

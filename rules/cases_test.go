@@ -40,6 +40,8 @@ cases:
           user: ""
           throttle: t
           debounce: d
+          notify: {ops: "", mail: {address: a@example.com, message: "hi: {{ x }}"}, phone: {}}
+          status: {repository: o/r, commit: 0123456, context: c, state: failure}
         two: {command: "a b"}
   - {hook: /x, send: {github: push}, payload: , expect: {rules: []}}
 `
@@ -61,7 +63,9 @@ func TestReadCases(t *testing.T) {
 		RemoteIP: netip.MustParseAddr("192.0.2.1"), Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Signed: true,
 		Expect: Expectation{Verified: &no, Verdict: Rejected, Status: 401, Rules: []string{"one", "two"}, Run: []ExpectedRun{
 			{Rule: "one", Env: []NamedText{{"A", ""}, {"B", "0123"}, {"C", "${env:TOKEN} ${file:/srv/hooks/secret}"}},
-				Command: []string{"a", ""}, Dir: p("/srv/hooks/web"), Group: p("g"), User: p(""), Throttle: p("t"), Debounce: p("d")},
+				Command: []string{"a", ""}, Dir: p("/srv/hooks/web"), Group: p("g"), User: p(""), Throttle: p("t"), Debounce: p("d"),
+				Notify: []ExpectedNotice{{To: "ops", Message: p("")}, {To: "mail", Message: p("hi: {{ x }}"), Address: p("a@example.com")}, {To: "phone"}},
+				Status: &ExpectedStatus{p("o/r"), p("0123456"), p("c"), p("failure")}},
 			{Rule: "two", Script: p("a b")},
 		}},
 	}
@@ -108,7 +112,9 @@ func TestAppendCase(t *testing.T) {
 	c := &Case{Name: "n: #1", Hook: "/a?b=c", File: "/srv/sub/push-1.json", Method: "PUT", Header: http.Header{"X-A": {"1"}, "X-B": {"a", "no: b"}},
 		RemoteIP: netip.MustParseAddr("fd00::1"), Now: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC),
 		Expect: Expectation{Verdict: Accepted, Status: 202, Rules: []string{"a b", "1"}, Run: []ExpectedRun{
-			{Rule: "a b", Command: nasty, Group: p("g"), Throttle: p(""), Debounce: p("x\ny")}}}}
+			{Rule: "a b", Command: nasty, Group: p("g"), Throttle: p(""), Debounce: p("x\ny"),
+				Notify: []ExpectedNotice{{To: "ops", Message: p("two\nlines\n")}, {To: "mail", Message: p(""), Address: p("a@example.com")}},
+				Status: &ExpectedStatus{Repository: p("o/r"), Commit: p("0123456"), Context: p("a: b")}}}}}
 	for i, s := range nasty {
 		c.Expect.Run[0].Env = append(c.Expect.Run[0].Env, NamedText{string(rune('A' + i)), s})
 	}

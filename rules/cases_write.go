@@ -114,20 +114,12 @@ func (e *Expectation) write() *mappingWriter {
 			run.mapping("http", r.HTTP.write())
 		}
 		if len(r.Notify) > 0 {
-			notify := &mappingWriter{}
-			for _, v := range r.Notify {
-				notify.text(v.Name, v.Value)
-			}
-			run.mapping("notify", notify)
+			run.mapping("notify", writeNotices(r.Notify))
 		}
-		for _, one := range []struct {
-			name string
-			text *string
-		}{{"group", r.Group}, {"throttle", r.Throttle}, {"debounce", r.Debounce}} {
-			if one.text != nil {
-				run.text(one.name, *one.text)
-			}
+		if r.Status != nil {
+			run.mapping("status", r.Status.write())
 		}
+		run.said([]saidText{{"group", r.Group}, {"throttle", r.Throttle}, {"debounce", r.Debounce}})
 		if len(run.content) > 0 {
 			runs.mapping(r.Rule, run)
 		}
@@ -139,16 +131,7 @@ func (e *Expectation) write() *mappingWriter {
 }
 
 func (c *ExpectedCall) write() *mappingWriter {
-	m := &mappingWriter{}
-	for _, one := range []struct {
-		name string
-		text *string
-	}{{"method", c.Method}, {"url", c.URL}, {"body", c.Body}} {
-		if one.text != nil {
-			m.text(one.name, *one.text)
-		}
-	}
-	return m
+	return (&mappingWriter{}).said([]saidText{{"method", c.Method}, {"url", c.URL}, {"body", c.Body}})
 }
 
 // A mappingWriter gathers the pairs of a mapping in their order.

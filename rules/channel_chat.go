@@ -56,7 +56,7 @@ func (s *Slack) check(n node) {
 	switch {
 	case len(s.URL) > 0 && bot:
 		n.problem("says both url and token with channel; a webhook posts to one channel, a bot to any: leave one of them out")
-	case len(s.URL) > 0:
+	case len(s.URL) > 0 || n.holds("url"): // or one that cannot be read here
 	case len(s.Token) == 0 || s.Channel == "":
 		n.problem("needs the URL of an incoming webhook, or both of {token: \"${env:SLACK_TOKEN}\", channel: C0123456789}")
 	}

@@ -94,7 +94,7 @@ func (t *Ntfy) checkTopic(n node, topic string) {
 
 func (t *Ntfy) check(n node) {
 	switch {
-	case t.url == nil && len(t.Topic) == 0:
+	case t.url == nil && len(t.Topic) == 0 && !n.holds("url"): // a URL may be one that cannot be read here
 		n.problem("needs the topic's address; write ntfy: https://ntfy.sh/my-topic")
 	case t.url != nil && (n.holds("topic") || n.holds("server")):
 		n.problem("url is server and topic in one; leave the others out")

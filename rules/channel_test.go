@@ -80,6 +80,7 @@ func TestChannelWithoutSecrets(t *testing.T) {
 	path := writeFiles(t, map[string]string{"hooktender.yaml": `
 notify: {ops: {discord: "${env:NO_SUCH_VARIABLE}"}, phone: {ntfy: "${env:NO_SUCH_VARIABLE}"},
   mail: {email: {smtp: "${env:NO_SUCH_VARIABLE}", to: "${env:NO_SUCH_VARIABLE}"}}, sms: {url: "${env:NO_SUCH_VARIABLE}"},
+  push: {ntfy: {url: "${env:NO_SUCH_VARIABLE}", priority: high}}, team: {slack: {url: "${env:NO_SUCH_VARIABLE}", mention: here}},
   hook: {webhook: {url: "${env:NO_SUCH_VARIABLE}", sign: "${env:NO_SUCH_VARIABLE}", headers: {A: "${env:NO_SUCH_VARIABLE}"}}}}
 hooks: {/a: {verify: none, rules: [{run: make}]}}`}) + "/hooktender.yaml"
 	if _, err := LoadToExplain(path); err != nil {

@@ -98,6 +98,7 @@ func (r *caseResult) explainRules(e *rules.Expectation, fired []string) {
 func (r *caseResult) compareRun(want *rules.ExpectedRun, follows *consequence) {
 	differ := func(what, expected, got string) { r.differ(want.Rule+": "+what, expected, got, "") }
 	r.compareTold(want, follows)
+	r.compareStatus(want, follows)
 	r.compareCall(want, follows)
 	cmd := follows.main()
 	for _, v := range want.Env {
@@ -134,17 +135,6 @@ func (r *caseResult) compareRun(want *rules.ExpectedRun, follows *consequence) {
 	text("group", want.Group, group)
 	text("throttle", want.Throttle, throttle)
 	text("debounce", want.Debounce, debounce)
-}
-
-func (r *caseResult) compareTold(want *rules.ExpectedRun, follows *consequence) {
-	for _, v := range want.Notify {
-		i := slices.IndexFunc(follows.told, func(have rules.Notice) bool { return have.To == v.Name })
-		if i < 0 {
-			r.Differences = append(r.Differences, difference{want.Rule + ": notify " + v.Name, quoted(v.Value), "not told", "the rule tells nobody of that name"})
-			continue
-		}
-		r.differ(want.Rule+": notify "+v.Name, quoted(v.Value), quoted(follows.told[i].Message.String()), "")
-	}
 }
 
 func (r *caseResult) compareCall(want *rules.ExpectedRun, follows *consequence) {

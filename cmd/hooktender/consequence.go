@@ -18,7 +18,7 @@ func consequencesOf(actions []rules.Action) (list []consequence) {
 		last := &list[len(list)-1]
 		last.commands = append(last.commands, a.Command)
 		if n := a.Command.Notification; n != nil {
-			last.told = append(last.told, rules.Notice{To: n.To, Message: n.Message, Commit: n.Commit})
+			last.told = append(last.told, rules.Notice{To: n.To, Message: n.Message, Address: n.Address, Commit: n.Commit})
 		}
 	}
 	return list

@@ -97,11 +97,7 @@ func askedForOf(r *rules.Request) string {
 func runOf(f *consequence) rules.ExpectedRun {
 	cmd := f.main()
 	run := rules.ExpectedRun{Rule: f.rule}
-	for _, n := range f.told {
-		if told := (rules.NamedText{Name: n.To, Value: n.Message.String()}); !slices.ContainsFunc(run.Notify, func(have rules.NamedText) bool { return have.Name == n.To }) {
-			run.Notify = append(run.Notify, told)
-		}
-	}
+	run.Notify, run.Status = expectedNotices(f), expectedStatus(f)
 	if i := slices.IndexFunc(f.commands, func(c *rules.Command) bool { return c.HTTP != nil }); i >= 0 {
 		run.HTTP = expectedCall(f.commands[i].HTTP)
 	}

@@ -9,15 +9,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestExamplesAreRun: a script of the command line runs each recipe, and the list
-// of them has it.
+// TestExamplesAreRun: a script of the command line runs each recipe, or a test
+// stages it, and the list of them has it.
 func TestExamplesAreRun(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
+	tests, err := filepath.Glob("recipe_*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var text strings.Builder
-	for _, file := range scripts {
+	for _, file := range append(scripts, tests...) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -37,8 +41,8 @@ func TestExamplesAreRun(t *testing.T) {
 		if name == "quickstart" {
 			continue // is what `hooktender demo` runs
 		}
-		if !strings.Contains(text.String(), "$EXAMPLES/"+name) {
-			t.Errorf("no script runs examples/%s", name)
+		if !strings.Contains(text.String(), "$EXAMPLES/"+name) && !strings.Contains(text.String(), `stage(t, "`+name+`"`) {
+			t.Errorf("no script and no test runs examples/%s", name)
 		}
 		if !strings.Contains(string(readme), "(examples/"+name+")") {
 			t.Errorf("README.md does not list examples/%s", name)
