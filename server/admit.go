@@ -62,8 +62,19 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	if len(runs) > 0 {
 		in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
 		in.tellHeld(runs)
+		in.tellUndecided(d)
 	}
 	return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)}, nil
+}
+
+// tellUndecided says which rules could not be decided of an event that was accepted
+// because of others.
+func (in *Intake) tellUndecided(d *rules.Delivery) {
+	for _, decision := range d.Decisions {
+		if decision.Error != "" {
+			in.warn("a rule could not be decided, while others fired", "delivery", d.ID, "hook", d.Hook, "rule", decision.Rule, "error", cut(decision.Error))
+		}
+	}
 }
 
 // newRuns makes a run of each action.

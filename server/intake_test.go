@@ -332,3 +332,21 @@ func TestFullQueue(t *testing.T) {
 		t.Errorf("answered %d %s, stored %d", a.status, a.body, len(accepted))
 	}
 }
+
+// What could not be decided is not lost sight of because something else fired.
+func TestUndecidedBesideOthersIsLogged(t *testing.T) {
+	d := openPublic(t, `
+hooks:
+  /a:
+    verify: none
+    rules:
+      - {name: good, run: "true"}
+      - {name: odd, when: upper(number) == "5", run: "true"}
+`)
+	if a := d.send(t, d.request(t, "POST", "/a", `{"number": 5}`)); a.status != 202 {
+		t.Fatalf("answered %d", a.status)
+	}
+	if text := d.log.String(); !strings.Contains(text, "could not be decided, while others fired") || !strings.Contains(text, "rule=odd") {
+		t.Errorf("logged %s", text)
+	}
+}
