@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type world struct {
 	mu      sync.Mutex
 	states  map[string][]byte
 	savedAt time.Time              // any of them
+	atEmit  map[string][]byte      // the states as they were when an event was taken last
 	heard   map[string][]time.Time // events of hooks, by path and rule
 	told    []told
 	ids     map[string]bool
@@ -84,7 +86,7 @@ func (w *world) Emit(_ context.Context, watch *rules.Watch, e *rules.Event) erro
 	if w.ids[id] {
 		return nil
 	}
-	w.ids[id] = true
+	w.ids[id], w.atEmit = true, maps.Clone(w.states)
 	one := told{Event: *e, watch: watch.Name}
 	if err := json.Unmarshal(e.Body, &one.payload); err != nil && e.Type != "application/xml" {
 		w.t.Errorf("the event %s is %s: %v", e.ID, e.Body, err)
