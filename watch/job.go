@@ -17,8 +17,8 @@ type source interface {
 	// state is where its state is kept: what it points to is saved as JSON.
 	state() any
 	// begin is called once, when the state is there; known tells that it was saved
-	// before.
-	begin(now time.Time, known bool)
+	// before. before is the same source as it was until a reload, nil at a start.
+	begin(now time.Time, known bool, before source)
 	// next says when it is to be looked at.
 	next(now time.Time) time.Time
 	// look looks, and returns what has happened. After an error, which is ctx's or
@@ -38,8 +38,10 @@ type job struct {
 	watcher *Watcher
 	watch   *rules.Watch
 	source  source
+	begun   bool
+	before  *job      // the one whose place it takes, until it has begun
 	floor   time.Time // not to be looked at before
-	due     time.Time // when it was to be looked at next, for the one that takes over
+	due     time.Time // when it is to be looked at next, for the one that takes over
 	stop    context.CancelFunc
 	done    chan struct{}
 
@@ -53,6 +55,28 @@ type job struct {
 }
 
 func (j *job) id() string { return j.watch.Name + " " + j.source.key() + " " + j.source.identity() }
+
+// follow takes the place of a job that has ended with a reload. One that had not
+// begun yet knows nothing but whose place it was to take.
+func (j *job) follow(before *job) {
+	if !before.begun {
+		before = before.before
+	}
+	if before == nil {
+		return
+	}
+	j.before, j.status = before, before.shown()
+	j.floor = earlier(before.due, now().Add(max(j.watch.Every, time.Minute))) // it may have been seldom before
+}
+
+func (j *job) begin(known bool) {
+	var before source
+	if j.before != nil {
+		before = j.before.source
+	}
+	j.source.begin(now(), known, before)
+	j.begun, j.before = true, nil
+}
 
 func (j *job) run(ctx context.Context) {
 	defer close(j.done)

@@ -118,7 +118,7 @@ func (j *job) load(ctx context.Context) bool {
 			known = false
 		}
 	}
-	j.source.begin(now(), known)
+	j.begin(known)
 	j.stuck = len(j.owed) > 0
 	j.settle(ctx, true)
 	return true

@@ -30,6 +30,7 @@ type world struct {
 	told    []told
 	ids     map[string]bool
 	refuse  bool // no event is taken
+	lost    bool // no state can be read
 	answers func(req *http.Request) (*outbound.Answer, error)
 	asked   []*http.Request
 }
@@ -48,6 +49,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) WatchState(_ context.Context, watch, key string) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.lost {
+		return nil, errors.New("disk I/O error")
+	}
 	return w.states[watch+" "+key], nil
 }
 
