@@ -22,7 +22,10 @@ type Policy struct {
 	Redirects int
 	// Anywhere lets redirects lead to this machine or its network, too.
 	Anywhere bool
-	Limit    int64 // bytes of the answer's body that are kept; the rest is not read
+	// Fresh is for who wants to see how a host is reached: the name is looked up and
+	// a connection is made for each request, redirects too, and none is kept.
+	Fresh bool
+	Limit int64 // bytes of the answer's body that are kept; the rest is not read
 }
 
 // An Answer is what came back.
@@ -38,23 +41,22 @@ type Answer struct {
 // A Client sends requests. It may be used by any number of goroutines.
 type Client struct {
 	agent           string
-	open, guarded   *http.Transport
+	kept, fresh     transports
 	policyTransport policyTransport
 }
 
 // New makes a client that names itself as agent, as in "hooktender/1.2".
 func New(agent string) *Client {
-	c := &Client{agent: agent, open: newTransport(nil), guarded: newTransport(refusePrivate)}
-	// The machine's proxy would be dialed in the place of what is to be looked at.
-	c.open.Proxy = http.ProxyFromEnvironment
+	c := &Client{agent: agent, kept: newTransports(), fresh: newTransports()}
+	c.fresh.open.DisableKeepAlives, c.fresh.guarded.DisableKeepAlives = true, true
 	c.policyTransport = policyTransport{c}
 	return c
 }
 
 // Close lets the connections go that nothing uses.
 func (c *Client) Close() {
-	c.open.CloseIdleConnections()
-	c.guarded.CloseIdleConnections()
+	c.kept.open.CloseIdleConnections()
+	c.kept.guarded.CloseIdleConnections()
 }
 
 // Do sends a request and reads the answer, whatever its status. The time is
@@ -128,11 +130,15 @@ type policyTransport struct{ *Client }
 
 func (t policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	p, _ := req.Context().Value(policyKey{}).(Policy)
+	from := t.kept
+	if p.Fresh {
+		from = t.fresh
+	}
 	redirected := !sameHost(first(req).URL, req.URL)
 	if p.Private && (!redirected || p.Anywhere) {
-		return t.open.RoundTrip(req)
+		return from.open.RoundTrip(req)
 	}
-	return t.guarded.RoundTrip(req)
+	return from.guarded.RoundTrip(req)
 }
 
 // first is the request that led to this one by redirects, or itself. The host that

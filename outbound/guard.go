@@ -13,6 +13,16 @@ import (
 // ErrPrivate is the error of a request to an address that the policy keeps out.
 var ErrPrivate = errors.New("leads to this machine or its network, and may not")
 
+// transports are those for what may be anywhere, and for what may not be here.
+type transports struct{ open, guarded *http.Transport }
+
+func newTransports() transports {
+	t := transports{open: newTransport(nil), guarded: newTransport(refusePrivate)}
+	// The machine's proxy would be dialed in the place of what is to be looked at.
+	t.open.Proxy = http.ProxyFromEnvironment
+	return t
+}
+
 // newTransport makes connections of its own, looking at each address, as it is
 // dialed, with control if that is not nil: a name may stand for another address
 // the next time it is asked.

@@ -15,7 +15,7 @@ type site struct {
 	target  rules.Target
 
 	known    siteState
-	lookedAt time.Time // zero before the first look since the start
+	lookedAt time.Time // or when it began
 	wait     time.Duration
 	error    string // of the last look
 }
@@ -39,7 +39,11 @@ func (s *site) identity() string { return rules.CheckEvent }
 func (s *site) state() any       { return &s.known }
 
 // begin spreads the first looks after a start.
-func (s *site) begin(at time.Time, _ bool) {
+func (s *site) begin(at time.Time, _ bool, before source) {
+	if was, ok := before.(*site); ok {
+		s.lookedAt, s.wait, s.error = was.lookedAt, min(was.wait, s.watch.Every), was.error
+		return
+	}
 	s.lookedAt, s.wait = at, s.watcher.spread(min(s.watch.Every, 3*time.Second))
 }
 

@@ -3,8 +3,8 @@
 // been quiet for too long.
 //
 // A [Watcher] runs the watches of a configuration (watcher.go). Each thing that is
-// looked at is a job with a goroutine of its own (job.go), so that a slow website
-// keeps no other waiting, and a source that knows what to look at: check.go with
+// looked at is a job with a goroutine of its own (job.go, memory.go), so that a slow
+// website keeps no other waiting, and a source that knows what to look at: check.go with
 // visit.go, poll.go, schedule.go, quiet.go. What a failed look means is put into
 // words in explain.go.
 //
@@ -12,8 +12,9 @@
 // look has found is on disk, together with the events that follow from it, before
 // any of them is told of; and an event that is told again, because it could not be
 // noted any more that it was told of, has the id of the first, by which it is known
-// (dedupe). A look at which nothing has changed is no such event: it is told of
-// once, if that succeeds, and matters only where a rule fires.
+// (dedupe). A look at which nothing has changed matters only where a rule fires, and
+// is kept only where it does. Where it leaves what is known as it was, it is told of
+// before anything is saved: another look would find the same.
 //
 // The package decides nothing: whether an event fires a rule, and what becomes of
 // it, is the affair of those behind [Events].

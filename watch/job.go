@@ -1,9 +1,7 @@
 package watch
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -19,8 +17,8 @@ type source interface {
 	// state is where its state is kept: what it points to is saved as JSON.
 	state() any
 	// begin is called once, when the state is there; known tells that it was saved
-	// before.
-	begin(now time.Time, known bool)
+	// before. before is the same source as it was until a reload, nil at a start.
+	begin(now time.Time, known bool, before source)
 	// next says when it is to be looked at.
 	next(now time.Time) time.Time
 	// look looks, and returns what has happened. After an error, which is ctx's or
@@ -32,33 +30,18 @@ type source interface {
 
 const (
 	againIn  = 10 * time.Second // after the disk or the queue had no room
-	maxOwed  = 1000             // events; with so many it does not look for more
-	refresh  = 24 * time.Hour   // between two times that a state is saved, changed or not
 	maxSleep = time.Minute      // after which the clock on the wall is asked again
 )
-
-// saved is a state as it lies on disk.
-type saved struct {
-	Identity string          `json:"identity"`
-	State    json.RawMessage `json:"state"`
-	Owed     []owed          `json:"owed,omitempty"`
-}
-
-// owed is an event that has not been told of yet, or perhaps just so.
-type owed struct {
-	ID   string    `json:"id"`
-	At   time.Time `json:"at"`
-	Type string    `json:"type,omitempty"`
-	Body []byte    `json:"body"`
-}
 
 // A job looks at a source again and again.
 type job struct {
 	watcher *Watcher
 	watch   *rules.Watch
 	source  source
+	begun   bool
+	before  *job      // the one whose place it takes, until it has begun
 	floor   time.Time // not to be looked at before
-	due     time.Time // when it was to be looked at next, for the one that takes over
+	due     time.Time // when it is to be looked at next, for the one that takes over
 	stop    context.CancelFunc
 	done    chan struct{}
 
@@ -72,6 +55,28 @@ type job struct {
 }
 
 func (j *job) id() string { return j.watch.Name + " " + j.source.key() + " " + j.source.identity() }
+
+// follow takes the place of a job that has ended with a reload. One that had not
+// begun yet knows nothing but whose place it was to take.
+func (j *job) follow(before *job) {
+	if !before.begun {
+		before = before.before
+	}
+	if before == nil {
+		return
+	}
+	j.before, j.status = before, before.shown()
+	j.floor = earlier(before.due, now().Add(max(j.watch.Every, time.Minute))) // it may have been seldom before
+}
+
+func (j *job) begin(known bool) {
+	var before source
+	if j.before != nil {
+		before = j.before.source
+	}
+	j.source.begin(now(), known, before)
+	j.begun, j.before = true, nil
+}
 
 func (j *job) run(ctx context.Context) {
 	defer close(j.done)
@@ -111,12 +116,12 @@ func (j *job) dueAt(at time.Time) time.Time {
 
 // step tells what is owed, and looks if it is time to.
 func (j *job) step(ctx context.Context) {
-	j.settle(ctx)
+	j.settle(ctx, true)
 	at := now()
 	if at.Before(j.dueAt(at)) {
 		return
 	}
-	if len(j.owed) >= maxOwed {
+	if j.owesTooMuch() {
 		j.floor = at.Add(againIn)
 		return
 	}
@@ -129,91 +134,14 @@ func (j *job) step(ctx context.Context) {
 		j.floor = at.Add(againIn)
 		return
 	}
-	var routine []rules.Event
+	// What changes nothing is told of first: if the server is killed before, the next
+	// look finds the same, and a disk is not written to at each.
+	changed := !j.isSaved()
 	for _, e := range events {
-		if e.Routine {
-			routine = append(routine, e)
-			continue
-		}
-		j.owed = append(j.owed, owed{e.ID, e.At, e.Type, e.Body})
+		j.owed = append(j.owed, owed{e.ID, e.At, e.Type, e.Body, e.Routine})
 	}
 	j.looked(at)
-	j.settle(ctx)
-	for i := range routine {
-		// Another look will come; the server says itself why it took none.
-		_ = j.watcher.Events.Emit(ctx, j.watch, &routine[i])
-	}
-}
-
-// settle saves what is known and tells what is owed.
-func (j *job) settle(ctx context.Context) {
-	err := j.save(ctx)
-	for err == nil && len(j.owed) > 0 && ctx.Err() == nil {
-		o := j.owed[0]
-		err = j.watcher.Events.Emit(ctx, j.watch, &rules.Event{ID: o.ID, At: o.At, Type: o.Type, Body: o.Body})
-		if err == nil {
-			j.owed = j.owed[1:]
-		}
-	}
-	if err == nil {
-		err = j.save(ctx)
-	}
-	if err != nil && !j.stuck && ctx.Err() == nil {
-		j.watcher.Log.Warn("what a watch has found cannot be told of yet; it is tried again", "watch", j.watch.Name, "events", len(j.owed), "error", err)
-	}
-	j.stuck = err != nil
-}
-
-// save brings to disk what is not there.
-func (j *job) save(ctx context.Context) error {
-	state, err := json.Marshal(j.source.state())
-	if err != nil {
-		return err
-	}
-	value, err := json.Marshal(saved{Identity: j.source.identity(), State: state, Owed: j.owed})
-	if err != nil {
-		return err
-	}
-	at := now()
-	if bytes.Equal(value, j.onDisk) && at.Sub(j.savedAt) < refresh {
-		return nil
-	}
-	if err := j.watcher.Store.SaveWatchState(ctx, j.watch.Name, j.source.key(), value, at); err != nil {
-		return err
-	}
-	j.onDisk, j.savedAt = value, at
-	return nil
-}
-
-// load takes over what was known. A state that cannot be read is as none: it was
-// written by a newer program.
-func (j *job) load(ctx context.Context) bool {
-	value, err := j.watcher.Store.WatchState(ctx, j.watch.Name, j.source.key())
-	if err != nil {
-		if ctx.Err() == nil {
-			j.watcher.Log.Error("a watch cannot begin, and tries again", "watch", j.watch.Name, "error", err)
-		}
-		return false
-	}
-	var s saved
-	known := value != nil
-	if known {
-		if err := json.Unmarshal(value, &s); err != nil {
-			j.watcher.Log.Warn("what a watch knew cannot be read; it begins anew", "watch", j.watch.Name, "error", err)
-			known = false
-		}
-	}
-	j.owed = s.Owed // they have happened, whatever is watched now
-	if known = known && s.Identity == j.source.identity(); known {
-		if err := json.Unmarshal(s.State, j.source.state()); err != nil {
-			j.watcher.Log.Warn("what a watch knew cannot be read; it begins anew", "watch", j.watch.Name, "error", err)
-			known = false
-		}
-	}
-	j.source.begin(now(), known)
-	j.stuck = len(j.owed) > 0
-	j.settle(ctx)
-	return true
+	j.settle(ctx, changed)
 }
 
 // sleep returns false when ctx has ended first.

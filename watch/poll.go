@@ -44,7 +44,12 @@ func (p *poll) key() string      { return rules.PollEvent }
 func (p *poll) identity() string { return p.watch.Poll.Identity() }
 func (p *poll) state() any       { return &p.known }
 
-func (p *poll) begin(time.Time, bool) {}
+// begin knows after a reload that a failure was told of.
+func (p *poll) begin(_ time.Time, _ bool, before source) {
+	if was, ok := before.(*poll); ok {
+		p.error = was.error
+	}
+}
 
 // next is its time also over a restart: others count how often they are asked.
 func (p *poll) next(at time.Time) time.Time {

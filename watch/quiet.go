@@ -33,9 +33,12 @@ func (q *quiet) identity() string { return q.watch.Quiet.Hook + " " + q.watch.Qu
 func (q *quiet) state() any       { return &q.known }
 
 // begin gives those who send one time to be heard that could not be while the
-// server was away.
-func (q *quiet) begin(at time.Time, known bool) {
+// server was away. With a reload it was not.
+func (q *quiet) begin(at time.Time, known bool, before source) {
 	q.lookedAt = at
+	if was, ok := before.(*quiet); ok {
+		q.lookedAt = was.lookedAt
+	}
 	if !known {
 		q.known.Since = at
 	}

@@ -33,7 +33,7 @@ func (s *schedule) identity() string {
 }
 func (s *schedule) state() any { return &s.known }
 
-func (s *schedule) begin(at time.Time, known bool) {
+func (s *schedule) begin(at time.Time, known bool, _ source) {
 	if !known {
 		s.known.Last = at
 	}

@@ -49,8 +49,10 @@ func (w *Watcher) visit(ctx context.Context, c *rules.SiteCheck, t rules.Target)
 }
 
 // policyOf lets the website itself be anywhere: the operator has written it down.
+// Over a connection that was kept, it would be reached as it was then: by another
+// certificate, at another address, or at all.
 func policyOf(c *rules.SiteCheck) outbound.Policy {
-	p := outbound.Policy{Private: true, Limit: maxPage}
+	p := outbound.Policy{Private: true, Fresh: true, Limit: maxPage}
 	if c.Follow {
 		p.Redirects = maxRedirects
 	}

@@ -141,6 +141,26 @@ func TestVisit(t *testing.T) {
 	}
 }
 
+// A website is looked at as somebody sees it who comes now: a connection from the
+// look before, which still works, says nothing.
+func TestEachLookConnects(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/moved" {
+			http.Redirect(w, r, "/", http.StatusFound)
+		}
+	}))
+	defer s.Close()
+	check := load(t, fmt.Sprintf(`watch: {w: {check: {urls: ["%s/moved"]}, rules: [{run: make}]}}`, s.URL)).Watches()[0].Check
+	v := visitor(t)
+	if got := v.visit(t.Context(), check, check.URLs[0]); got.failure != "" {
+		t.Fatal(got.failure)
+	}
+	s.Listener.Close()
+	if got := v.visit(t.Context(), check, check.URLs[0]); got.failure != "connection refused" {
+		t.Errorf("nobody listens any more: %q", got.failure)
+	}
+}
+
 // No error holds what a URL has in it that may be secret.
 func TestNoSecretInErrors(t *testing.T) {
 	t.Setenv("KEY", "s3cret")

@@ -107,15 +107,15 @@ func (w *Watcher) Stop() {
 }
 
 // renew ends the jobs there are and begins those of the set. They read from disk
-// how far they were, and are not due again before their time.
+// how far they were, and are due when they were before.
 func (w *Watcher) renew() {
-	due := map[string]time.Time{}
+	before := map[string]*job{}
 	for _, j := range w.jobs {
 		j.stop()
 	}
 	for _, j := range w.jobs {
 		<-j.done
-		due[j.id()] = j.due
+		before[j.id()] = j
 	}
 	w.jobs = nil
 	if w.set == nil || w.life.Err() != nil {
@@ -123,15 +123,15 @@ func (w *Watcher) renew() {
 	}
 	for _, watch := range w.set.Watches() {
 		for _, s := range w.sources(watch) {
-			w.begin(watch, s, due)
+			w.begin(watch, s, before)
 		}
 	}
 }
 
-func (w *Watcher) begin(watch *rules.Watch, s source, due map[string]time.Time) {
+func (w *Watcher) begin(watch *rules.Watch, s source, before map[string]*job) {
 	j := &job{watcher: w, watch: watch, source: s, done: make(chan struct{})}
-	if at, ok := due[j.id()]; ok {
-		j.floor = earlier(at, now().Add(max(watch.Every, time.Minute))) // it may have been seldom before
+	if same, ok := before[j.id()]; ok {
+		j.follow(same)
 	}
 	var ctx context.Context
 	ctx, j.stop = context.WithCancel(w.life)
@@ -164,7 +164,7 @@ type Status struct {
 	State    string     `json:"state"` // up, down; ok, failing; waiting; heard, quiet; "" before the first look
 	Since    *time.Time `json:"since"`
 	Error    string     `json:"error"` // of the last look
-	Looks    int64      `json:"looks"` // since the server or its configuration was started
+	Looks    int64      `json:"looks"` // since the server was started, or it is watched
 	LookedAt *time.Time `json:"looked_at"`
 	NextAt   *time.Time `json:"next_at"`
 	Owed     int        `json:"owed"` // events that could not be told of yet

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,10 +25,12 @@ type world struct {
 	mu      sync.Mutex
 	states  map[string][]byte
 	savedAt time.Time              // any of them
+	atEmit  map[string][]byte      // the states as they were when an event was taken last
 	heard   map[string][]time.Time // events of hooks, by path and rule
 	told    []told
 	ids     map[string]bool
 	refuse  bool // no event is taken
+	lost    bool // no state can be read
 	answers func(req *http.Request) (*outbound.Answer, error)
 	asked   []*http.Request
 }
@@ -46,6 +49,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) WatchState(_ context.Context, watch, key string) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.lost {
+		return nil, errors.New("disk I/O error")
+	}
 	return w.states[watch+" "+key], nil
 }
 
@@ -84,7 +90,7 @@ func (w *world) Emit(_ context.Context, watch *rules.Watch, e *rules.Event) erro
 	if w.ids[id] {
 		return nil
 	}
-	w.ids[id] = true
+	w.ids[id], w.atEmit = true, maps.Clone(w.states)
 	one := told{Event: *e, watch: watch.Name}
 	if err := json.Unmarshal(e.Body, &one.payload); err != nil && e.Type != "application/xml" {
 		w.t.Errorf("the event %s is %s: %v", e.ID, e.Body, err)

@@ -2,11 +2,13 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"strings"
 
 	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
 )
 
 // mailLog is how many characters of the log a mail has.
@@ -30,8 +32,15 @@ func (s *sending) email(ctx context.Context, c *rules.Email) error {
 	letter := &mail{
 		server: c.SMTP, password: password, from: c.From, replyTo: c.ReplyTo, to: to,
 		subject: head(m.title, 200, runes), text: mailText(m, log), html: page, id: m.key,
+		progress: s.mails.of(s.job.Run.ID),
 	}
-	if err := letter.send(ctx); err != nil {
+	err = letter.send(ctx)
+	if failed, ok := errors.AsType[*runner.PerformError](err); err == nil || ok && failed.Final {
+		s.mails.keep(s.job.Run.ID, nil)
+	} else {
+		s.mails.keep(s.job.Run.ID, letter.progress)
+	}
+	if err != nil {
 		return err
 	}
 	s.say("mail by %s to %s: taken\n", c.SMTP.Host, strings.Join(to, ", "))

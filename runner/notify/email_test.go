@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/quotedprintable"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,5 +86,53 @@ func TestEmailToOthers(t *testing.T) {
 		if strings.Contains(string(text), inside) {
 			t.Errorf("%q is in %s", inside, text)
 		}
+	}
+}
+
+// TestEmailAgain: the next attempt of a run is for those who have not got it yet,
+// and nothing is remembered when nobody waits any more.
+func TestEmailAgain(t *testing.T) {
+	s, server := emailStage(t)
+	server.answer = func(line string) string {
+		return map[string]string{"RCPT TO:<b@example.com>": "451 4.7.1 greylisted"}[line]
+	}
+	if failed := s.refused(t, "1 of 2 recipients have the mail, not all: RCPT TO:<b@example.com>: 451 4.7.1 greylisted"); failed.Final {
+		t.Error("it is final")
+	}
+	s.run.ID++ // another is told the same
+	s.refused(t, "1 of 2 recipients")
+	s.run.ID--
+	server.answer = nil
+	s.good(t)
+	var to []string
+	for _, one := range server.arrived() {
+		to = append(to, strings.Join(one.to, " "))
+	}
+	if want := []string{"<a@example.com>", "<a@example.com>", "<b@example.com>"}; !slices.Equal(to, want) {
+		t.Errorf("it came to %q, want %q", to, want)
+	}
+	if n := len(s.performer.mails.runs); n != 1 {
+		t.Errorf("%d runs are remembered, want that of the other", n)
+	}
+	s.good(t) // as after a restart
+	if last := server.arrived()[3]; len(last.to) != 2 {
+		t.Errorf("a run of which nothing is known comes to %v", last.to)
+	}
+}
+
+func TestHalfwayIsBounded(t *testing.T) {
+	var h halfway
+	has := &progress{has: map[string]bool{"<a@example.com>": true}}
+	for run := range int64(maxHalfway + 10) {
+		h.keep(run, has)
+		h.keep(run, has)
+	}
+	if len(h.runs) != maxHalfway || len(h.order) != maxHalfway || h.of(9) == has || h.of(10) != has || h.of(maxHalfway+9) != has {
+		t.Errorf("%d runs, %d in order", len(h.runs), len(h.order))
+	}
+	h.keep(10, newProgress())
+	h.keep(11, nil)
+	if len(h.runs) != maxHalfway-2 || len(h.order) != maxHalfway-2 {
+		t.Errorf("%d runs, %d in order, after two have ended", len(h.runs), len(h.order))
 	}
 }

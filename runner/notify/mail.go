@@ -30,26 +30,16 @@ type mail struct {
 	// id is what the Message-ID is made of: the same for each attempt, so that a
 	// mail that arrives twice is shown once, and otherwise not to be found again in
 	// the world, or another mail is taken for it.
-	id  string
-	tls *tls.Config // nil for what the machine trusts
+	id       string
+	progress *progress   // of the attempts before, and with each of this one
+	tls      *tls.Config // nil for what the machine trusts
 }
-
-// A mailStep is one that the server refused, or that could not be taken.
-type mailStep struct {
-	doing  string // as in "sign in as ops"
-	err    error
-	advice string // "" where the server's words say it all
-	final  bool   // beside what the server itself calls permanent
-}
-
-func (s *mailStep) Error() string { return s.doing + ": " + s.err.Error() }
-func (s *mailStep) Unwrap() error { return s.err }
 
 // send hands the mail to the server. An error may pass, unless it is a
 // *runner.PerformError that says otherwise: where the server does by a code of
-// 500 or more, where the mail or the URL is wrong, and where some recipients were
-// refused and the others have their mail (it tells which; another attempt would
-// send to all). It never holds the password.
+// 500 or more, and where the mail or the URL is wrong. Where some recipients have
+// the mail, it tells which have not; another attempt is for those alone, and of use
+// if one was refused only for now. It never holds the password.
 func (m *mail) send(ctx context.Context) error {
 	at, err := readServer(m.server)
 	if err != nil {
@@ -62,17 +52,17 @@ func (m *mail) send(ctx context.Context) error {
 	if err != nil {
 		return &runner.PerformError{Err: err, Final: true}
 	}
+	if len(m.progress.open(letter.to)) == 0 { // nobody is left of those of now
+		return m.explain(ctx, at, letter, m.progress.outcome(letter.to, nil))
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(at.host, at.port))
 	if err != nil {
-		return m.explain(ctx, at, &mailStep{doing: "connect", err: err})
+		return m.explain(ctx, at, letter, &mailStep{doing: "connect", err: err})
 	}
 	defer conn.Close()
 	// The library knows no context: what waits for the server ends with the connection.
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := m.deliver(ctx, conn, at, letter); err != nil {
-		return m.explain(ctx, at, err)
-	}
-	return nil
+	return m.explain(ctx, at, letter, m.deliver(ctx, conn, at, letter))
 }
 
 // deliver takes the steps of one session.
@@ -106,15 +96,17 @@ func (m *mail) deliver(ctx context.Context, conn net.Conn, at *mailServer, l *le
 			return err
 		}
 	}
-	if err := transfer(c, l); err != nil {
+	if err := m.transfer(c, l); err != nil {
 		return err
 	}
 	_ = c.Quit() // The server has the mail and has said so; how it takes leave changes nothing.
 	return nil
 }
 
-// transfer is one mail transaction (RFC 5321, section 3.3).
-func transfer(c *smtp.Client, l *letter) error {
+// transfer is one mail transaction (RFC 5321, section 3.3). A recipient refused
+// with a code below 500 may be taken later (section 4.2.1): greylisting is one
+// reason, too many recipients at once (section 4.5.3.1.10) another.
+func (m *mail) transfer(c *smtp.Client, l *letter) error {
 	international, _ := c.Extension("SMTPUTF8")
 	if l.utf8 && !international {
 		return &mailStep{doing: "addresses", err: errors.New("the server takes only addresses in ASCII (it offers no SMTPUTF8)"), final: true}
@@ -124,18 +116,35 @@ func transfer(c *smtp.Client, l *letter) error {
 	if err := c.Mail(l.from); err != nil {
 		return &mailStep{doing: "MAIL FROM:" + l.from, err: err, advice: adviceOnSender(err)}
 	}
-	var refused []error
-	for _, to := range l.to {
-		if err := c.Rcpt(to); err != nil {
-			if _, ok := errors.AsType[*textproto.Error](err); !ok {
-				return &mailStep{doing: "RCPT TO:" + to, err: err}
-			}
-			refused = append(refused, &mailStep{doing: "RCPT TO:" + to, err: err, advice: adviceOnRecipient(err)})
+	var taken []string
+	later := map[string]error{}
+	for _, to := range m.progress.open(l.to) {
+		err := c.Rcpt(to)
+		if err == nil {
+			taken = append(taken, to)
+			continue
+		}
+		step := &mailStep{doing: "RCPT TO:" + to, err: err, advice: adviceOnRecipient(err)}
+		if reply, ok := errors.AsType[*textproto.Error](err); !ok {
+			return step
+		} else if reply.Code >= 500 {
+			m.progress.refused[to] = step
+		} else {
+			later[to] = step
 		}
 	}
-	if len(refused) == len(l.to) {
-		return errors.Join(refused...)
+	if len(taken) > 0 {
+		if err := sendText(c, l); err != nil {
+			return err
+		}
 	}
+	for _, to := range taken {
+		m.progress.has[to] = true
+	}
+	return m.progress.outcome(l.to, later)
+}
+
+func sendText(c *smtp.Client, l *letter) error {
 	w, err := c.Data()
 	if err != nil {
 		return &mailStep{doing: "DATA", err: err}
@@ -146,62 +155,7 @@ func transfer(c *smtp.Client, l *letter) error {
 	if err := w.Close(); err != nil {
 		return &mailStep{doing: "send the text", err: err, advice: adviceOnText(err)}
 	}
-	if len(refused) > 0 {
-		return &mailStep{doing: fmt.Sprintf("%d of %d recipients have the mail, not all", len(l.to)-len(refused), len(l.to)), err: errors.Join(refused...), final: true}
-	}
 	return nil
-}
-
-// explain makes of a step's error what the runner and a person are told.
-func (m *mail) explain(ctx context.Context, at *mailServer, err error) error {
-	if ctx.Err() != nil {
-		s, _ := errors.AsType[*mailStep](err)
-		return fmt.Errorf("mail server %s: %s: no answer before the attempt ended: %w", at.host, s.doing, ctx.Err())
-	}
-	text := fmt.Sprintf("mail server %s: %s", at.host, m.wording(err))
-	return &runner.PerformError{Err: errors.New(text), Final: mailFinal(err)}
-}
-
-// mailFinal tells whether another attempt would end the same way. Of several
-// recipients, one that may be reached later is reason enough to try again.
-func mailFinal(err error) bool {
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range several.Unwrap() {
-			if !mailFinal(e) {
-				return false
-			}
-		}
-		return true
-	}
-	if s, ok := errors.AsType[*mailStep](err); ok && s.final {
-		return true
-	}
-	reply, ok := errors.AsType[*textproto.Error](err)
-	return ok && reply.Code >= 500
-}
-
-// wording is an error with its advice, in one line and without the password.
-func (m *mail) wording(err error) string {
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		var each []string
-		for _, e := range several.Unwrap() {
-			each = append(each, m.wording(e))
-		}
-		return strings.Join(each, "; ")
-	}
-	s, ok := err.(*mailStep)
-	if !ok {
-		text := err.Error()
-		if reply, ok := errors.AsType[*textproto.Error](err); ok {
-			text = fmt.Sprintf("%d %s", reply.Code, reply.Msg) // its Error quotes the words
-		}
-		return cutLine(m.hide(text), 400)
-	}
-	text := s.doing + ": " + m.wording(s.err)
-	if s.advice != "" {
-		text += " (" + s.advice + ")"
-	}
-	return text
 }
 
 func (m *mail) tlsConfig(host string) *tls.Config {

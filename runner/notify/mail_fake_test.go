@@ -92,7 +92,7 @@ func (f *fakeMail) mail(t *testing.T, query string) *mail {
 		t.Fatal(err)
 	}
 	return &mail{server: u, password: mailPassword, from: "Hooktender <ops@example.com>", to: []string{"night@example.com"},
-		subject: "deploy failed", text: "It failed.\n", id: "d1b2-run-7", tls: &tls.Config{RootCAs: f.pool}}
+		subject: "deploy failed", text: "It failed.\n", id: "d1b2-run-7", progress: newProgress(), tls: &tls.Config{RootCAs: f.pool}}
 }
 
 func (f *fakeMail) arrived() []fakeMessage {

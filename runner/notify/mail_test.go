@@ -214,6 +214,49 @@ func TestMailReachesTheOthers(t *testing.T) {
 	}
 }
 
+// TestMailComesOnceToEach: one recipient is greylisted, one more is too many at
+// once, and one is unknown. Each that may be taken later is tried again, alone.
+func TestMailComesOnceToEach(t *testing.T) {
+	var replies map[string]string
+	f := newFakeMail(t, func(f *fakeMail) {
+		f.answer = func(line string) string {
+			return replies[strings.TrimPrefix(line, "RCPT TO:")]
+		}
+	})
+	m := f.mail(t, "?starttls=required")
+	m.to = []string{"a@example.com", "grey@example.com", "gone@example.com", "many@example.com"}
+	const grey, many, gone = "451 4.7.1 greylisted, try later", "452 4.5.3 too many recipients", "550 5.1.1 User unknown"
+	for i, attempt := range []struct {
+		replies map[string]string
+		arrived []string // to whom it comes with this attempt
+		want    string
+		final   bool
+	}{
+		{map[string]string{"<grey@example.com>": grey, "<gone@example.com>": gone, "<many@example.com>": many}, []string{"<a@example.com>"},
+			"1 of 4 recipients have the mail, not all: RCPT TO:<grey@example.com>: " + grey + "; RCPT TO:<gone@example.com>: " + gone + " (check the address); RCPT TO:<many@example.com>: " + many, false},
+		{map[string]string{"<grey@example.com>": grey}, []string{"<many@example.com>"},
+			"2 of 4 recipients have the mail, not all: RCPT TO:<grey@example.com>: " + grey + "; RCPT TO:<gone@example.com>: " + gone + " (check the address)", false},
+		{map[string]string{".": "452 4.3.1 Insufficient system storage"}, nil,
+			"2 of 4 recipients have the mail, not all: send the text: 452 4.3.1 Insufficient system storage", false},
+		{nil, []string{"<grey@example.com>"},
+			"3 of 4 recipients have the mail, not all: RCPT TO:<gone@example.com>: " + gone + " (check the address)", true},
+	} {
+		replies = attempt.replies
+		before := len(f.arrived())
+		err := m.send(t.Context())
+		if err == nil || err.Error() != "mail server 127.0.0.1: "+attempt.want || isFinalError(err) != attempt.final {
+			t.Errorf("attempt %d, final %v:\n got %v\nwant %s", i, isFinalError(err), err, attempt.want)
+		}
+		var to []string
+		for _, one := range f.arrived()[before:] {
+			to = append(to, one.to...)
+		}
+		if !slices.Equal(to, attempt.arrived) {
+			t.Errorf("attempt %d: it came to %v, want %v", i, to, attempt.arrived)
+		}
+	}
+}
+
 func TestMailWaitsNoLongerThanTheAttempt(t *testing.T) {
 	for _, verb := range []string{"greeting", "EHLO", "AUTH", "DATA"} {
 		f := newFakeMail(t, func(f *fakeMail) { f.hang, f.implicit = verb, true })

@@ -27,6 +27,7 @@ type Performer struct {
 	Client *outbound.Client
 
 	patience patience
+	mails    halfway
 }
 
 var _ runner.Performer = (*Performer)(nil)
@@ -51,7 +52,7 @@ func (p *Performer) Perform(ctx context.Context, job *runner.Job) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxSending)
 	defer cancel()
-	s := &sending{job: job, config: config, channel: channel, client: p.Client}
+	s := &sending{job: job, config: config, channel: channel, client: p.Client, mails: &p.mails}
 	var err error
 	if s.message, err = p.compose(ctx, s, n); err == nil {
 		s.say("to %s (%s): %s\n%s\n", channel.Name, channel.Kind(), s.message.title, s.message.plain())
@@ -67,6 +68,7 @@ type sending struct {
 	config  *rules.Config
 	channel *rules.Channel
 	client  *outbound.Client
+	mails   *halfway
 	message *message
 	secrets []rules.Secret // of the place, as far as they were needed
 	rest    time.Duration  // how long the place is to be left alone now
