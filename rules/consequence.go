@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,10 +29,13 @@ func (r *rule) commands(env environment) ([]*Command, error) {
 		return nil, err
 	}
 	if r.acts {
-		if status != nil {
-			tell = append(tell, Notice{Status: status})
+		list, err := r.actions(env, tell)
+		if err == nil && status != nil {
+			// Of a rule that does both, what it runs has the say: the other would
+			// paint over its failure.
+			list[0].Tell = append(slices.Clip(tell), Notice{Status: status})
 		}
-		return r.actions(env, tell)
+		return list, err
 	}
 	var list []*Command
 	if status != nil {

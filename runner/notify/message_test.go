@@ -47,6 +47,7 @@ func TestTitles(t *testing.T) {
 		"approval": {func(n *rules.Notification) { n.Moment, n.Of.Hold = rules.OnApproval, "approval" }, "⏳ redeploy waits for approval: hooktender runs approve 42", waiting},
 		"loop": {func(n *rules.Notification) { n.Moment, n.Of.Hold = rules.OnApproval, "loop" },
 			"⏳ redeploy waits for approval, being the last of many runs that each caused the next: hooktender runs approve 42", waiting},
+		"http":       {func(n *rules.Notification) { n.Of.Action, n.Of.Error = "http", "" }, "❌ http of redeploy failed", bad},
 		"tells":      {func(n *rules.Notification) { n.Moment, n.Of, n.Message = "", nil, rules.Plain("🔴 down: x\nmore") }, "🔴 down: x", info},
 		"tells much": {func(n *rules.Notification) { n.Moment, n.Of, n.Message = "", nil, rules.Plain(long) }, "🔔 redeploy", info},
 		"says none":  {func(n *rules.Notification) { n.Moment, n.Of = "", nil }, "🔔 redeploy", info},
