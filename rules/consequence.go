@@ -108,7 +108,7 @@ func (r *rule) pace(c *Command, env environment) error {
 func (r *rule) process(env environment) (*Command, error) {
 	cmd := &Command{
 		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: cmp.Or(r.timeout, runTimeout), Grace: r.grace,
-		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
+		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry.orNil(),
 	}
 	if r.script != "" {
 		cmd.Shell = r.shell
@@ -144,7 +144,7 @@ func (r *rule) call(env environment) (*Command, error) {
 		retry = &Retry{Attempts: 5, Delay: Duration(10 * time.Second), MaxDelay: Duration(10 * time.Minute), On: []string{onFailure, onTimeout}}
 	}
 	return &Command{
-		HTTP: call, Timeout: cmp.Or(r.timeout, httpTimeout), Grace: tellGrace, OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: retry,
+		HTTP: call, Timeout: cmp.Or(r.timeout, httpTimeout), Grace: tellGrace, OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: retry.orNil(),
 	}, nil
 }
 
