@@ -49,10 +49,16 @@ func (r *Run) Tidings(streak Streak, now time.Time) []*Run {
 		if c == nil {
 			continue
 		}
-		list = append(list, &Run{
+		told := &Run{
 			Delivery: r.Delivery, Hook: r.Hook, Rule: r.Rule, Action: c.Action(), State: Queued, QueuedAt: now, Event: r.Event,
 			Group: c.Concurrency.Group, TellsOf: r.ID, Command: c,
-		})
+		}
+		if r.State == Waiting && r.NotBefore != nil {
+			// The next event of the burst may take its place: nobody is asked before
+			// it is over.
+			told.State, told.NotBefore = Waiting, r.NotBefore
+		}
+		list = append(list, told)
 	}
 	return list
 }
