@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,14 +15,15 @@ const (
 )
 
 // commands are what follows when the rule fires: what it runs and whom it calls
-// or, where it does neither, who is told. Each is a run by itself.
+// or, where it does neither, who is told. Each is a run by itself. That people
+// cannot be told of what a rule does is no reason not to do it.
 func (r *rule) commands(env environment) ([]*Command, error) {
 	commit := (*Commit)(nil)
 	if len(r.notices) > 0 || r.status != nil {
 		commit = commitOf(env.Payload)
 	}
 	tell, err := r.tell(env, commit)
-	if err != nil {
+	if err != nil && !r.acts {
 		return nil, err
 	}
 	status, err := r.statusOf(env, commit)
@@ -53,12 +55,23 @@ func (r *rule) commands(env environment) ([]*Command, error) {
 }
 
 // statusOf is what the commit's place is told, nil for nothing. Defaults count for
-// events that name no commit, too.
+// events that name no commit, too. Where the rule does something, that happens
+// also if the status cannot be set, which then is the status' own failure.
 func (r *rule) statusOf(env environment, commit *Commit) (*CommitStatus, error) {
-	if r.status == nil || commit == nil && !r.ownStatus {
+	if r.status == nil || commit == nil && r.status.commit == nil && !r.ownStatus {
 		return nil, nil
 	}
-	return r.status.of(env, r.name, commit)
+	s, err := r.status.of(env, r.name, commit)
+	switch {
+	case err == nil:
+		return s, nil
+	case !r.ownStatus && (errors.Is(err, errNoCommit) || errors.Is(err, errNoRepository)):
+		return nil, nil
+	case r.acts:
+		s.Error = err.Error()
+		return s, nil
+	}
+	return nil, err
 }
 
 // actions are the commands of a rule that runs something, or calls somebody.

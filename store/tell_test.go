@@ -211,6 +211,23 @@ func TestStatusTakesThePlaceOfTheOneBefore(t *testing.T) {
 	}
 }
 
+// What the event lacks for people to be told is told by the runs that would have,
+// and by that of a status once.
+func TestWhatCannotBeToldFails(t *testing.T) {
+	s := openTemp(t)
+	r := newTold(rules.Notice{To: "ops", On: []rules.Moment{rules.OnFailure}, Error: "no address"},
+		rules.Notice{Status: &rules.CommitStatus{Service: "github", Error: "no commit"}})
+	accept(t, s, newDelivery("/a", ""), r)
+	begun := come(t, s, r, runner.Running)
+	ended := come(t, s, r, runner.Failed)
+	if len(begun) != 1 || begun[0].Command.Status.Error != "no commit" {
+		t.Errorf("at the beginning %+v", begun)
+	}
+	if len(ended) != 1 || ended[0].Command.Notification.Error != "no address" {
+		t.Errorf("at the end %+v", ended)
+	}
+}
+
 // A commit is not left pending by a run that was to be tried again and gave way.
 func TestStatusOfOneThatGaveWay(t *testing.T) {
 	for _, early := range []bool{true, false} { // the successor comes before the attempt ends, or after

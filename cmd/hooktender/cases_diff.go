@@ -143,6 +143,10 @@ func (r *caseResult) compareTold(want *rules.ExpectedRun, follows *consequence) 
 			r.Differences = append(r.Differences, difference{want.Rule + ": notify " + v.Name, quoted(v.Value), "not told", "the rule tells nobody of that name"})
 			continue
 		}
+		if why := follows.told[i].Error; why != "" {
+			r.Differences = append(r.Differences, difference{want.Rule + ": notify " + v.Name, quoted(v.Value), "not told", why})
+			continue
+		}
 		r.differ(want.Rule+": notify "+v.Name, quoted(v.Value), quoted(follows.told[i].Message.String()), "")
 	}
 }

@@ -98,6 +98,9 @@ func runOf(f *consequence) rules.ExpectedRun {
 	cmd := f.main()
 	run := rules.ExpectedRun{Rule: f.rule}
 	for _, n := range f.told {
+		if n.To == "" || n.Error != "" {
+			continue // a status, or nobody is told
+		}
 		if told := (rules.NamedText{Name: n.To, Value: n.Message.String()}); !slices.ContainsFunc(run.Notify, func(have rules.NamedText) bool { return have.Name == n.To }) {
 			run.Notify = append(run.Notify, told)
 		}

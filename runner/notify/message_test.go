@@ -150,3 +150,12 @@ func TestNoSuchPlace(t *testing.T) {
 		t.Error("would be tried again")
 	}
 }
+
+// What could not be made of the event is sent to nobody, and not tried again.
+func TestNothingToSend(t *testing.T) {
+	s := newStage(t, `webhook: "https://example.com"`)
+	s.notification().Error = `notify: address: "" is not one address`
+	if failed := s.refused(t, `"" is not one address`); !failed.Final || s.output.Len() > 0 {
+		t.Errorf("%+v, said %q", failed, s.output.String())
+	}
+}
