@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,5 +156,15 @@ func TestRulesAreCompared(t *testing.T) {
 		if differs := len(r.Differences) > 0; differs != c.differs {
 			t.Errorf("%v: %+v", c.expected, r.Differences)
 		}
+	}
+}
+
+// A case that is kept expects who is told, and neither the status of a commit nor
+// those whom the event gives nothing to be told by.
+func TestCaseOfWhoIsTold(t *testing.T) {
+	run := runOf(&consequence{rule: "deploy", commands: []*rules.Command{{Script: "make"}}, told: []rules.Notice{
+		{Status: &rules.CommitStatus{Service: "github"}}, {To: "mail", Error: "no address"}, {To: "ops", Message: rules.Plain("hi")}}})
+	if want := []rules.NamedText{{Name: "ops", Value: "hi"}}; !slices.Equal(run.Notify, want) {
+		t.Errorf("%+v, want %+v", run.Notify, want)
 	}
 }
