@@ -55,6 +55,7 @@ type Notice struct {
 	Address string        `json:"address,omitempty"` // of a mail, in the place of those that the place has
 	Commit  *Commit       `json:"commit,omitempty"`
 	Status  *CommitStatus `json:"status,omitempty"` // told of the beginning and of every end
+	Error   string        `json:"error,omitempty"`  // why they cannot be told: the event lacks what message or address want
 }
 
 // A Notification is what one place is told: the command of a run.
@@ -66,7 +67,8 @@ type Notification struct {
 	// nothing about the run; "" for those of the place.
 	Address string   `json:"address,omitempty"`
 	Commit  *Commit  `json:"commit,omitempty"`
-	Of      *Outcome `json:"of,omitempty"` // what it tells of; nil where Moment is ""
+	Of      *Outcome `json:"of,omitempty"`    // what it tells of; nil where Moment is ""
+	Error   string   `json:"error,omitempty"` // that of the Notice: nothing is sent, and the run fails with it
 }
 
 // An Outcome is how far a run had come when somebody was to be told.

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,14 +15,15 @@ const (
 )
 
 // commands are what follows when the rule fires: what it runs and whom it calls
-// or, where it does neither, who is told. Each is a run by itself.
+// or, where it does neither, who is told. Each is a run by itself. That people
+// cannot be told of what a rule does is no reason not to do it.
 func (r *rule) commands(env environment) ([]*Command, error) {
 	commit := (*Commit)(nil)
 	if len(r.notices) > 0 || r.status != nil {
 		commit = commitOf(env.Payload)
 	}
 	tell, err := r.tell(env, commit)
-	if err != nil {
+	if err != nil && !r.acts {
 		return nil, err
 	}
 	status, err := r.statusOf(env, commit)
@@ -28,10 +31,13 @@ func (r *rule) commands(env environment) ([]*Command, error) {
 		return nil, err
 	}
 	if r.acts {
-		if status != nil {
-			tell = append(tell, Notice{Status: status})
+		list, err := r.actions(env, tell)
+		if err == nil && status != nil {
+			// Of a rule that does both, what it runs has the say: the other would
+			// paint over its failure.
+			list[0].Tell = append(slices.Clip(tell), Notice{Status: status})
 		}
-		return r.actions(env, tell)
+		return list, err
 	}
 	var list []*Command
 	if status != nil {
@@ -49,12 +55,23 @@ func (r *rule) commands(env environment) ([]*Command, error) {
 }
 
 // statusOf is what the commit's place is told, nil for nothing. Defaults count for
-// events that name no commit, too.
+// events that name no commit, too. Where the rule does something, that happens
+// also if the status cannot be set, which then is the status' own failure.
 func (r *rule) statusOf(env environment, commit *Commit) (*CommitStatus, error) {
-	if r.status == nil || commit == nil && !r.ownStatus {
+	if r.status == nil || commit == nil && r.status.commit == nil && !r.ownStatus {
 		return nil, nil
 	}
-	return r.status.of(env, r.name, commit)
+	s, err := r.status.of(env, r.name, commit)
+	switch {
+	case err == nil:
+		return s, nil
+	case !r.ownStatus && (errors.Is(err, errNoCommit) || errors.Is(err, errNoRepository)):
+		return nil, nil
+	case r.acts:
+		s.Error = err.Error()
+		return s, nil
+	}
+	return nil, err
 }
 
 // actions are the commands of a rule that runs something, or calls somebody.
@@ -104,7 +121,7 @@ func (r *rule) pace(c *Command, env environment) error {
 func (r *rule) process(env environment) (*Command, error) {
 	cmd := &Command{
 		Script: r.script, Dir: r.dir, NoStdin: r.noStdin, Timeout: cmp.Or(r.timeout, runTimeout), Grace: r.grace,
-		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry,
+		OutputLimit: r.outputLimit, Limits: r.limits, User: r.user, OnInterrupt: r.onInterrupt, Retry: r.retry.orNil(),
 	}
 	if r.script != "" {
 		cmd.Shell = r.shell
@@ -140,7 +157,7 @@ func (r *rule) call(env environment) (*Command, error) {
 		retry = &Retry{Attempts: 5, Delay: Duration(10 * time.Second), MaxDelay: Duration(10 * time.Minute), On: []string{onFailure, onTimeout}}
 	}
 	return &Command{
-		HTTP: call, Timeout: cmp.Or(r.timeout, httpTimeout), Grace: tellGrace, OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: retry,
+		HTTP: call, Timeout: cmp.Or(r.timeout, httpTimeout), Grace: tellGrace, OutputLimit: r.outputLimit, OnInterrupt: r.onInterrupt, Retry: retry.orNil(),
 	}, nil
 }
 

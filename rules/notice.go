@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"net/mail"
 	"slices"
@@ -150,27 +151,34 @@ func (r *rule) checkAlone(n node, usually bool) {
 	}
 }
 
-// tell fills in who is told of a run.
-func (r *rule) tell(env environment, commit *Commit) ([]Notice, error) {
-	var list []Notice
+// tell fills in who is told of a run. The error is that of the first who cannot
+// be; each notice has its own.
+func (r *rule) tell(env environment, commit *Commit) (list []Notice, first error) {
 	for _, s := range r.notices {
-		message, err := s.message.text(env)
-		if err != nil {
-			return nil, fmt.Errorf("notify: message: %w", err)
+		n := Notice{On: s.on, Commit: commit}
+		if n.On == nil {
+			n.On = usualMoments
 		}
-		on := s.on
-		if on == nil {
-			on = usualMoments
+		if err := s.fill(&n, env); err != nil {
+			n.Error = err.Error()
+			first = cmp.Or(first, err)
 		}
-		address, err := s.addressOf(env)
-		if err != nil {
-			return nil, fmt.Errorf("notify: address: %w", err)
-		}
-		for _, to := range s.to {
-			list = append(list, Notice{To: to, On: on, Message: message, Address: address, Commit: commit})
+		for _, n.To = range s.to {
+			list = append(list, n)
 		}
 	}
-	return list, nil
+	return list, first
+}
+
+// fill is what the event says of a notice.
+func (s *noticeSetting) fill(n *Notice, env environment) (err error) {
+	if n.Message, err = s.message.text(env); err != nil {
+		return fmt.Errorf("notify: message: %w", err)
+	}
+	if n.Address, err = s.addressOf(env); err != nil {
+		return fmt.Errorf("notify: address: %w", err)
+	}
+	return nil
 }
 
 // addressOf is one address, without a name: what a payload says must not add

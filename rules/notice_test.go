@@ -102,3 +102,45 @@ hooks: {/a: {verify: none, rules: [{name: a, notify: [{to: shop, address: "{{ em
 		}
 	}
 }
+
+// What people cannot be told keeps nothing from being done: the error goes along
+// to whoever was to be told, and to nobody else.
+func TestNoticeThatCannotBeMade(t *testing.T) {
+	setSecrets(t)
+	for _, c := range []struct{ defaults, rule, body, tells, status string }{
+		{"", `run: make, notify: [{to: shop, address: "{{ email }}", message: hi}, ops]`, `{"email": ""}`, `shop: notify: address: "" is not one address; ops:`, "none"},
+		{"", `run: make, notify: [{to: ops, message: "{{ upper(number) }}"}]`, `{"number": 5}`, "ops: notify: message: ", "none"},
+		{"", `run: make, status: {github: "${env:TOKEN}"}`, `{}`, "", "status: the event names no commit"},
+		{"", `http: "https://example.com", status: {github: "${env:TOKEN}"}`, `{"commit": {"id": "abcdef1234567"}}`, "", "status: the event names no repository"},
+		{`status: {github: "${env:TOKEN}"}`, `run: make`, `{}`, "", "none"},
+		{`status: {github: "${env:TOKEN}"}`, `run: make`, `{"commit": {"id": "abcdef1234567"}}`, "", "none"},
+		{`status: {github: "${env:TOKEN}", commit: "{{ sha }}", repository: o/r}`, `run: make`, `{}`, "", "none"},
+		{`status: {github: "${env:TOKEN}", commit: "{{ sha }}", repository: o/r}`, `run: make`, `{"sha": "abcdef1234567"}`, "", ""},
+		{`status: {github: "${env:TOKEN}", commit: "{{ sha }}", repository: o/r}`, `run: make`, `{"sha": "../x"}`, "", "status: commit: "},
+	} {
+		text := "notify: {ops: {ntfy: https://ntfy.sh/ops}, shop: {email: {smtp: \"smtp://127.0.0.1:25\", from: shop@example.com}}}\n" +
+			"defaults: {" + c.defaults + "}\nhooks: {/a: {verify: none, rules: [{name: a, " + c.rule + "}]}}\n"
+		decisions, actions, err := oneHook(t, text).Evaluate(push(c.body))
+		if err != nil || len(actions) != 1 || !decisions[0].Matched {
+			t.Errorf("%s of %s: %+v, %v", c.rule, c.body, decisions, err)
+			continue
+		}
+		var tells []string
+		status := "none"
+		for _, n := range actions[0].Command.Tell {
+			if n.Status != nil {
+				status = n.Status.Error
+				continue
+			}
+			if tells = append(tells, n.To+": "+n.Error); n.Error != "" && n.Address != "" {
+				t.Errorf("%s: %+v", c.rule, n)
+			}
+		}
+		if got := strings.TrimSpace(strings.Join(tells, "; ")); !strings.HasPrefix(got, c.tells) {
+			t.Errorf("%s of %s: tells %q, want %q", c.rule, c.body, got, c.tells)
+		}
+		if !strings.HasPrefix(status, c.status) || c.status == "" && status != "" {
+			t.Errorf("%s, %s of %s: status %q, want %q", c.defaults, c.rule, c.body, status, c.status)
+		}
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"gopkg.in/yaml.v3"
 )
 
 // Concurrency says which runs must not meet: those of a group. A group may span
@@ -109,16 +107,21 @@ func readRetry(n node) *Retry {
 		On: []string{onFailure, onTimeout},
 	}
 	n.mapping(r.settings()...)
-	if n.Kind == yaml.MappingNode && r.Attempts == 1 {
-		n.problem("attempts: 1 means never again; leave retry out")
-	}
 	r.MaxDelay = max(r.MaxDelay, r.Delay)
+	return r
+}
+
+// orNil is nil for one that never tries again.
+func (r *Retry) orNil() *Retry {
+	if r == nil || r.Attempts == 1 {
+		return nil
+	}
 	return r
 }
 
 func (r *Retry) settings() []setting {
 	return []setting{
-		{"attempts", counts.to(&r.Attempts), "how often in all, interruptions not counted", "`3`"},
+		{"attempts", counts.to(&r.Attempts), "how often in all, interruptions not counted; `1` is never again", "`3`"},
 		{"delay", durations.to(&r.Delay), "before the second attempt; each later one waits twice as long", "`10s`"},
 		{"max_delay", durations.to(&r.MaxDelay), "but no longer", "`10m`"},
 		{"on", reasons.to(&r.On), "after what: `failure`, `timeout`, exit codes", "`[failure, timeout]`"},
@@ -145,7 +148,7 @@ func (n node) retryReasons() []string {
 		reasons = append(reasons, s)
 	}
 	if len(reasons) == 0 {
-		n.problem("is empty; leave it out for [failure, timeout]")
+		n.problem("is empty; leave it out for [failure, timeout], or write attempts: 1 in its place for never")
 	}
 	return reasons
 }

@@ -21,7 +21,7 @@ type ruleSettings struct {
 	user        string // "": the server's own
 	onInterrupt OnInterrupt
 	concurrency *concurrency // nil: only the bound on all runs
-	retry       *Retry       // nil: never
+	retry       *Retry       // nil: not said, which is never but for http
 	throttle    *pace        // nil: each event counts
 	debounce    *pace        // nil: at once
 	approve     bool
@@ -57,7 +57,7 @@ func (r *ruleSettings) settings() []setting {
 		{"limits", form{func(n node) { n.mapping(r.limitSettings()...) }, func() *schema { return mappingOf(r.limitSettings()...) }}, "what a run may use", ""},
 		{"user", texts.to(&r.user), "the user as which it runs, by name or number, with its groups and home", "the server's own"},
 		{"concurrency", concurrencies.to(&r.concurrency), "which runs must not meet", "only `max_running`"},
-		{"retry", retries.to(&r.retry), "whether a run that did not succeed is tried again", "never"},
+		{"retry", retries.to(&r.retry), "whether a run that did not succeed is tried again; `{attempts: 1}` is never", "never; of `http`, `{attempts: 5}`"},
 		{"throttle", throttles.to(&r.throttle), "the first event runs, the rest of the time none of the same key does", "each event"},
 		{"debounce", debounces.to(&r.debounce), "of a burst, the last event runs", "at once"},
 		{"notify", notices.to(&r.notices), "who is told what becomes of a run; of a rule that runs nothing, who is told of the event", "nobody"},

@@ -25,6 +25,7 @@ type CommitStatus struct {
 	Context    string   `json:"context"`          // tells statuses of one commit apart
 	State      string   `json:"state"`            // pending, success, failure
 	Of         *Outcome `json:"of,omitempty"`     // the run that it is about; nil where the rule says the state itself
+	Error      string   `json:"error,omitempty"`  // why it cannot be set: the event lacks what it wants; the run fails with it
 }
 
 // Services that keep repositories and statuses of their commits.
@@ -149,11 +150,12 @@ func (s *status) readHost(n node, name string, own, users bool) {
 var (
 	repositoryName = regexp.MustCompile(`^[A-Za-z0-9_.~{}-]+(/[A-Za-z0-9_.~{}-]+)+$`)
 
-	errNoCommit = errors.New("the event names no commit, so there is none to set the status of; let when choose the events that have one, or write commit: \"{{ … }}\"")
+	errNoCommit     = errors.New("the event names no commit, so there is none to set the status of; let when choose the events that have one, or write commit: \"{{ … }}\"")
+	errNoRepository = errors.New("the event names no repository; write repository: \"{{ … }}\"")
 )
 
-// of fills in what the event says. commit is what commitOf found in it, nil if
-// nothing.
+// of fills in what the event says, as far as that can be had where it returns an
+// error. commit is what commitOf found in it, nil if nothing.
 func (s *status) of(env environment, rule string, commit *Commit) (*CommitStatus, error) {
 	c := s.at
 	c.State = cmp.Or(s.state, "success")
@@ -170,7 +172,7 @@ func (s *status) of(env environment, rule string, commit *Commit) (*CommitStatus
 		}
 		text, err := said.value.text(env)
 		if err != nil {
-			return nil, fmt.Errorf("status: %s: %w", said.name, err)
+			return &c, fmt.Errorf("status: %s: %w", said.name, err)
 		}
 		*said.at = text.String()
 	}
@@ -179,7 +181,7 @@ func (s *status) of(env environment, rule string, commit *Commit) (*CommitStatus
 	}
 	c.Context = cmp.Or(c.Context, "hooktender/"+rule)
 	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("status: %w", err)
+		return &c, fmt.Errorf("status: %w", err)
 	}
 	return &c, nil
 }
@@ -192,7 +194,7 @@ func (c *CommitStatus) check() error {
 	case !isCommit(c.Commit):
 		return fmt.Errorf("commit: %q is not a commit's id", brief(c.Commit))
 	case c.Repository == "":
-		return errors.New("the event names no repository; write repository: \"{{ … }}\"")
+		return errNoRepository
 	case !repositoryName.MatchString(c.Repository) || slices.ContainsFunc(strings.Split(c.Repository, "/"), func(s string) bool { return s == "." || s == ".." }):
 		return fmt.Errorf("repository: %q is not a repository with its owner, as in octo-org/website", brief(c.Repository))
 	}

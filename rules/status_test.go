@@ -68,6 +68,36 @@ func TestStatusOfAnEventWithout(t *testing.T) {
 	}
 }
 
+// Of a rule that runs something and calls somebody, what it runs sets the status,
+// and both tell people.
+func TestStatusOfOneAction(t *testing.T) {
+	setSecrets(t)
+	for does, want := range map[string]string{
+		`run: make, http: "https://example.com"`: "run: ops status; http: ops",
+		`run: make`:                              "run: ops status",
+		`http: "https://example.com"`:            "http: ops status",
+	} {
+		hook := oneHook(t, "notify: {ops: {ntfy: https://ntfy.sh/ops}}\nhooks: {/a: {verify: none, rules: [{"+does+`, notify: ops, status: {github: "${env:TOKEN}"}}]}}`)
+		_, actions, err := hook.Evaluate(push(`{"head_commit":{"id":"` + sha + `"},"repository":{"full_name":"o/r"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, a := range actions {
+			line := a.Command.Action() + ":"
+			for _, n := range a.Command.Tell {
+				if line += " " + n.To; n.Status != nil {
+					line += "status"
+				}
+			}
+			got = append(got, line)
+		}
+		if text := strings.Join(got, "; "); text != want {
+			t.Errorf("%s: %s, want %s", does, text, want)
+		}
+	}
+}
+
 func TestStatusMistakes(t *testing.T) {
 	setSecrets(t)
 	for _, c := range []struct{ text, want string }{

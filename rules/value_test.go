@@ -189,6 +189,9 @@ func TestPolicies(t *testing.T) {
 		{`{name: r, run: x, concurrency: {group: "{{ host }}", busy: skip}}`, `{"host":"web-1"}`, &Concurrency{"web-1", 1, Skip}, nil},
 		{`{name: r, run: x, concurrency: {group: "{{ host }}", busy: replace}}`, `{}`, &Concurrency{"/a r", 1, Replace}, nil},
 		{`{run: x, retry: {}}`, `{}`, nil, &Retry{3, Duration(10 * time.Second), Duration(10 * time.Minute), []string{"failure", "timeout"}}},
+		{`{run: x, retry: {attempts: 1}}`, `{}`, nil, nil},
+		{`{http: "https://example.com", retry: {attempts: 1, delay: 1m}}`, `{}`, nil, nil},
+		{`{http: "https://example.com"}`, `{}`, nil, &Retry{5, Duration(10 * time.Second), Duration(10 * time.Minute), []string{"failure", "timeout"}}},
 		{`{run: x, retry: {attempts: 5, delay: 1h, on: [timeout, 3]}}`, `{}`, nil, &Retry{5, Duration(time.Hour), Duration(time.Hour), []string{"timeout", "3"}}},
 	} {
 		h := oneHook(t, "hooks: {/a: {verify: none, rules: ["+c.rule+"]}}")

@@ -357,7 +357,7 @@ func TestMessagesComeInOrderAfterARestart(t *testing.T) {
 			told := func() []int64 { mu.Lock(); defer mu.Unlock(); return slices.Clone(said) }
 			at := time.Now().Add(10 * time.Minute)
 			first := h.store.runs[h.message("ops").ID]
-			first.State, first.NotBefore = Waiting, &at
+			first.State, first.NotBefore, first.Attempt = Waiting, &at, 1
 			h.message("ops")
 			if err := h.runner.Recover(t.Context()); err != nil {
 				t.Fatal(err)
@@ -380,6 +380,26 @@ func TestMessagesComeInOrderAfterARestart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A message whose time has not come, because what it tells of has not, keeps no
+// other.
+func TestMessageOfLater(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *house) {
+		h.perform = func(context.Context, *Job) error { return nil }
+		later := h.message("ops")
+		at := time.Now().Add(time.Hour)
+		later.State, later.NotBefore = Waiting, &at
+		h.store.runs[later.ID].State, h.store.runs[later.ID].NotBefore = Waiting, &at
+		now := h.message("ops")
+		h.runner.Enqueue(later, now)
+		synctest.Wait()
+		h.is(now.ID, Succeeded)
+		h.is(later.ID, Waiting)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		h.is(later.ID, Succeeded)
+	})
 }
 
 // What nobody could be told for a day is no news.

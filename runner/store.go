@@ -63,6 +63,7 @@ type Place struct {
 	Held      bool      // until a person approves
 	Lane      Lane
 	Tells     bool // of another run, and does nothing itself
+	Again     bool // it was tried before
 	// Since is a time before the wait began: of the last attempt's beginning or,
 	// without one, of the event. Zero if it is not known.
 	Since time.Time
@@ -103,7 +104,7 @@ func LaneOf(action string) Lane {
 }
 
 func placeOf(r *Run) Place {
-	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != "", Lane: LaneOf(r.Action), Tells: r.TellsOf != 0}
+	p := Place{ID: r.ID, Hook: r.Hook, Group: r.Group, Held: r.Hold != "", Lane: LaneOf(r.Action), Tells: r.TellsOf != 0, Again: r.Attempt > 0}
 	if r.Command != nil && r.Command.Concurrency != nil {
 		p.Limit = r.Command.Concurrency.Limit
 	}

@@ -44,15 +44,21 @@ func (r *Run) Tidings(streak Streak, now time.Time) []*Run {
 		if n.Status != nil {
 			c = r.status(*n.Status)
 		} else if i := slices.IndexFunc(reached, func(m rules.Moment) bool { return slices.Contains(n.On, m) }); i >= 0 {
-			c = rules.NotifyCommand(&rules.Notification{To: n.To, Moment: reached[i], Message: n.Message, Address: n.Address, Commit: n.Commit, Of: r.outcome(streak)})
+			c = rules.NotifyCommand(&rules.Notification{To: n.To, Moment: reached[i], Message: n.Message, Address: n.Address, Commit: n.Commit, Of: r.outcome(streak), Error: n.Error})
 		}
 		if c == nil {
 			continue
 		}
-		list = append(list, &Run{
+		told := &Run{
 			Delivery: r.Delivery, Hook: r.Hook, Rule: r.Rule, Action: c.Action(), State: Queued, QueuedAt: now, Event: r.Event,
 			Group: c.Concurrency.Group, TellsOf: r.ID, Command: c,
-		})
+		}
+		if r.State == Waiting && r.NotBefore != nil {
+			// The next event of the burst may take its place: nobody is asked before
+			// it is over.
+			told.State, told.NotBefore = Waiting, r.NotBefore
+		}
+		list = append(list, told)
 	}
 	return list
 }
@@ -81,12 +87,13 @@ func (r *Run) reached(streak Streak) []rules.Moment {
 }
 
 // status is what is said of the commit: that the run has begun and, so that it
-// does not stay so, how it ended; nil for anything else.
+// does not stay so, how it ended; nil for anything else. One that cannot be set
+// fails once, at the beginning.
 func (r *Run) status(s rules.CommitStatus) *rules.Command {
 	switch {
 	case r.State == Running && r.Attempt == 1:
 		s.State = "pending"
-	case !r.State.Ended() || r.Attempt == 0:
+	case !r.State.Ended() || r.Attempt == 0 || s.Error != "":
 		return nil
 	case r.State == Succeeded:
 		s.State = "success"

@@ -21,7 +21,7 @@ func (r *Runner) wait(p Place) {
 	if r.stopping.Err() != nil {
 		return // it waits on disk
 	}
-	if p.Lane == Tellings && p.Group != "" && !p.Held {
+	if p.Lane == Tellings && p.Group != "" && p.Again {
 		r.rest(p)
 		return
 	}

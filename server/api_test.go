@@ -243,14 +243,26 @@ const (
 	delivery17 = `{"id":17,"hook":"/github","received_at":"2026-03-01T12:00:00.123456Z","remote_ip":"192.0.2.7","method":"POST",` +
 		`"path":"/github?a=1","event":"push","event_id":"e1","verdict":"accepted","reason":"",` +
 		`"rules":[{"rule":"redeploy","matched":true,"error":""},{"rule":"typo","matched":false,"error":"when: broken"}],` +
-		`"headers":{"X-A":["b"]},"size":3,"runs":[{"id":42,"rule":"redeploy","state":"failed"},{"id":43,"rule":"also","state":"queued"}]}`
+		`"headers":{"X-A":["b"]},"size":3,"runs":[{"id":42,"rule":"redeploy","action":"run","state":"failed","attempt":2},` +
+		`{"id":43,"rule":"also","action":"run","state":"queued","attempt":0}],"counts":{"runs":2,"attempts":2,"succeeded":0,"failed":1,"open":1}}`
 	delivery16 = `{"id":16,"hook":"/none","received_at":"2026-03-01T12:00:00.123456Z","remote_ip":"","method":"","path":"","event":"","event_id":"",` +
-		`"verdict":"rejected","reason":"no X-Hub-Signature-256 header","rules":[],"size":0,"runs":[]}`
+		`"verdict":"rejected","reason":"no X-Hub-Signature-256 header","rules":[],"size":0,"runs":[],"counts":{"runs":0,"attempts":0,"succeeded":0,"failed":0,"open":0}}`
 	run42 = `{"id":42,"delivery":17,"hook":"/github","rule":"redeploy","action":"run","state":"failed","attempt":2,"exit_code":1,"signal":"",` +
 		`"error":"exit code 1","queued_at":"2026-03-01T12:00:00.123456Z","started_at":"2026-03-01T12:00:00.123456Z","finished_at":"2026-03-01T12:01:00.123456Z"}`
 	run43 = `{"id":43,"delivery":17,"hook":"/github","rule":"also","action":"run","state":"queued","attempt":0,"exit_code":null,"signal":"",` +
 		`"error":"","queued_at":"2026-03-01T12:00:00.123456Z","started_at":null,"finished_at":null}`
 )
+
+// Each state counts as succeeded, failed, open, or as none of them.
+func TestCounts(t *testing.T) {
+	var got counts
+	for i, state := range runner.States {
+		got.add(&runner.Run{State: state, Attempt: i % 3})
+	}
+	if want := (counts{Runs: 9, Attempts: 9, Succeeded: 1, Failed: 2, Open: 3}); got != want || len(runner.States) != 9 {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
 
 func TestAPIShapes(t *testing.T) {
 	p := openPrivate(t, someRuns(), nil)

@@ -230,6 +230,18 @@ func (a *admission) supersede(tx *tx, runs []int64, by int64) error {
 			return err
 		}
 		a.displaced.Told = append(a.displaced.Told, told...)
+		if err := a.recall(tx, id, by); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// recall ends what was to ask about a run as soon as its burst is over.
+func (a *admission) recall(tx *tx, run, by int64) error {
+	ids, err := a.teller.recall(tx, run, a.at)
+	for _, id := range ids {
+		a.displaced.Waiting = append(a.displaced.Waiting, runner.Succession{Run: id, By: by})
+	}
+	return err
 }

@@ -27,7 +27,7 @@ const (
 
 	// Ordered by id, which counts up whatever the clock does: the queue keeps
 	// its order even when the clock was set back.
-	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, coalesce(started_at, queued_at), hold <> '', action, tells_of <> 0 FROM run INDEXED BY run_unfinished
+	unfinishedPlaces = `SELECT id, hook, "group", group_limit, not_before, coalesce(started_at, queued_at), hold <> '', action, tells_of <> 0, attempt > 0 FROM run INDEXED BY run_unfinished
 		WHERE ` + unfinished + ` AND state = ? ORDER BY id`
 
 	runsOf = `SELECT ` + runColumns + ` FROM run INDEXED BY run_delivery

@@ -56,7 +56,7 @@ func TestTheWriterFollowsIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, must := range []string{insertRun, insertDelivery, insertBody, supersede, successors, groupCount, groupWaiting, groupRunning,
+	for _, must := range []string{insertRun, insertDelivery, insertBody, supersede, successors, tidings, groupCount, groupWaiting, groupRunning,
 		seenBefore, recentlyFired, burstRuns, burstBegan, updateRun, takeRun, updateProcess, updateCanceling, insertOutput, deleteDeliveries, deleteRuns, deleteOutput, saveWatch, deleteWatches} {
 		if !slices.Contains(texts, must) {
 			t.Errorf("the test did not come to\n%s", must)

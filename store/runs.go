@@ -112,6 +112,11 @@ func (s *Store) Take(ctx context.Context, run *runner.Run) error {
 		if err := told.do(tx, s.teller()); err != nil {
 			return err
 		}
+		if told.of.State.Ended() { // canceled or rejected: nobody needs to be asked
+			if _, err := s.teller().recall(tx, told.of.ID, time.Now()); err != nil {
+				return err
+			}
+		}
 		return by.insert(tx)
 	})
 	if err != nil {
@@ -134,6 +139,9 @@ func (s *Store) Approve(ctx context.Context, run *runner.Run) (runner.Displaced,
 			return fmt.Errorf("it waits no more: %w", fs.ErrNotExist)
 		}
 		if err != nil {
+			return err
+		}
+		if err := a.recall(tx, approved.ID, approved.ID); err != nil {
 			return err
 		}
 		if c := approved.Command.Concurrency; c != nil && (c.Busy == rules.Replace || c.Busy == rules.Latest) {

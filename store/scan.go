@@ -106,7 +106,7 @@ func scanPlace(row scanner) (p runner.Place, err error) {
 	var notBefore sql.Null[int64]
 	var since int64
 	var action string
-	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held, &action, &p.Tells); err != nil {
+	if err := row.Scan(&p.ID, &p.Hook, &p.Group, &p.Limit, &notBefore, &since, &p.Held, &action, &p.Tells, &p.Again); err != nil {
 		return p, err
 	}
 	p.Lane = runner.LaneOf(action)

@@ -20,6 +20,10 @@ const (
 	oneRun       = `SELECT ` + runColumns + `, process, canceling, command,
 		coalesce((SELECT event FROM delivery WHERE delivery.id = run.delivery), '') FROM run WHERE id = ?`
 
+	// tidings are those that tell of a run once its burst is over.
+	tidings = `SELECT id FROM run INDEXED BY run_delivery WHERE delivery = (SELECT delivery FROM run WHERE id = ?)
+		AND tells_of = ? AND state = 'waiting' AND attempt = 0`
+
 	deleteFailing = `DELETE FROM failing WHERE last < ?`
 )
 
@@ -85,6 +89,24 @@ func (t teller) superseded(tx *tx, id int64, at time.Time) ([]*runner.Run, error
 		return nil, fmt.Errorf("reading run %d: %w", id, err)
 	}
 	return t.tell(tx, run, at)
+}
+
+// noLonger is the error of what was not told.
+const noLonger = "what it was to tell is not so any more: the run waits for nobody"
+
+// recall ends what was to ask somebody about a run that has no need of it any
+// more, and returns which those are.
+func (t teller) recall(tx *tx, run int64, at time.Time) ([]int64, error) {
+	ids, err := tx.ids(tidings, run, run)
+	if err != nil {
+		return nil, fmt.Errorf("looking for what tells of run %d: %w", run, err)
+	}
+	for _, id := range ids {
+		if _, err := tx.exec(supersede, noLonger, at.UnixMicro(), id); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }
 
 func (t teller) insert(tx *tx, r *runner.Run, at time.Time) error {

@@ -145,6 +145,54 @@ func TestToldAtOnce(t *testing.T) {
 	}
 }
 
+// Nobody is asked about each event of a burst: who asks waits as long as the run,
+// and is gone with it.
+func TestAskedWhenTheBurstIsOver(t *testing.T) {
+	s := openTemp(t)
+	event := func() *runner.Run {
+		r := newTold(rules.Notice{To: "ops", On: []rules.Moment{rules.OnApproval}})
+		r.Command.Debounce = &rules.Debounce{Quiet: rules.Duration(time.Minute), Max: rules.Duration(time.Hour)}
+		r.State, r.Hold = runner.Waiting, runner.HoldApproval
+		return r
+	}
+	asks := func(r *runner.Run) *runner.Run {
+		t.Helper()
+		if len(r.Told) != 1 || r.Told[0].State != runner.Waiting || !r.Told[0].NotBefore.Equal(*r.NotBefore) {
+			t.Fatalf("%+v", r.Told)
+		}
+		return r.Told[0]
+	}
+	first, second := event(), event()
+	enter(t, s, first)
+	displaced := enter(t, s, second)
+	gone := []runner.Succession{{Run: first.ID, By: second.ID}, {Run: asks(first).ID, By: second.ID}}
+	if !slices.Equal(displaced.Waiting, gone) {
+		t.Errorf("displaced %+v, want %+v", displaced.Waiting, gone)
+	}
+	if first, second := stateOf(t, s, asks(first)), stateOf(t, s, asks(second)); first != runner.Superseded || second != runner.Waiting {
+		t.Errorf("the first asks: %s, the second: %s", first, second)
+	}
+	places, err := s.Unfinished(t.Context(), runner.Waiting) // as the next start finds them
+	if err != nil || len(places) != 2 || !places[0].Held || !places[1].Tells || places[1].NotBefore.IsZero() {
+		t.Errorf("%+v, %v", places, err)
+	}
+
+	// Whoever answers before they are asked is not asked.
+	asking := asks(second)
+	second.Hold = ""
+	displaced, err = s.Approve(t.Context(), second)
+	if err != nil || stateOf(t, s, asking) != runner.Superseded || len(displaced.Waiting) != 1 || displaced.Waiting[0].Run != asking.ID {
+		t.Errorf("approved: %s, %+v, %v", stateOf(t, s, asking), displaced, err)
+	}
+	third := event()
+	enter(t, s, third)
+	asking = asks(third)
+	third.State, third.Hold, third.NotBefore = runner.Canceled, "", nil
+	if err := s.Take(t.Context(), third); err != nil || stateOf(t, s, asking) != runner.Superseded {
+		t.Errorf("rejected: %s, %v", stateOf(t, s, asking), err)
+	}
+}
+
 // Of a commit's status only the newest is worth setting.
 func TestStatusTakesThePlaceOfTheOneBefore(t *testing.T) {
 	s := openTemp(t)
@@ -160,6 +208,23 @@ func TestStatusTakesThePlaceOfTheOneBefore(t *testing.T) {
 	}
 	if got := stateOf(t, s, ended[0]); got != runner.Queued {
 		t.Errorf("the newer one is %s", got)
+	}
+}
+
+// What the event lacks for people to be told is told by the runs that would have,
+// and by that of a status once.
+func TestWhatCannotBeToldFails(t *testing.T) {
+	s := openTemp(t)
+	r := newTold(rules.Notice{To: "ops", On: []rules.Moment{rules.OnFailure}, Error: "no address"},
+		rules.Notice{Status: &rules.CommitStatus{Service: "github", Error: "no commit"}})
+	accept(t, s, newDelivery("/a", ""), r)
+	begun := come(t, s, r, runner.Running)
+	ended := come(t, s, r, runner.Failed)
+	if len(begun) != 1 || begun[0].Command.Status.Error != "no commit" {
+		t.Errorf("at the beginning %+v", begun)
+	}
+	if len(ended) != 1 || ended[0].Command.Notification.Error != "no address" {
+		t.Errorf("at the end %+v", ended)
 	}
 }
 

@@ -157,3 +157,12 @@ func TestRulesAreCompared(t *testing.T) {
 		}
 	}
 }
+
+// A case that is kept expects who is told, and not those whom the event gives nothing to be told by.
+func TestCaseOfWhoIsTold(t *testing.T) {
+	run := runOf(&consequence{rule: "deploy", commands: []*rules.Command{{Script: "make"}}, told: []rules.Notice{
+		{Status: &rules.CommitStatus{Service: "github"}}, {To: "mail", Error: "no address"}, {To: "ops", Message: rules.Plain("hi")}}})
+	if len(run.Notify) != 1 || run.Notify[0].To != "ops" || *run.Notify[0].Message != "hi" {
+		t.Errorf("%+v", run.Notify)
+	}
+}

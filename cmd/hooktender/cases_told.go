@@ -23,6 +23,10 @@ func (r *caseResult) compareTold(want *rules.ExpectedRun, follows *consequence) 
 			}
 			r.differ(what+" address", quoted(*v.Address), quoted(n.Address), "")
 		}
+		if n.Error != "" {
+			r.Differences = append(r.Differences, difference{what, quotedOr(v.Message, "told"), "not told", n.Error})
+			continue
+		}
 		if v.Message != nil {
 			r.differ(what, quoted(*v.Message), quoted(n.Message.String()), "")
 		}
@@ -90,7 +94,7 @@ func (r *caseResult) compareStatus(want *rules.ExpectedRun, follows *consequence
 // apart by its name, so the first counts.
 func expectedNotices(f *consequence) (list []rules.ExpectedNotice) {
 	for _, n := range f.told {
-		if n.To == "" || slices.ContainsFunc(list, func(have rules.ExpectedNotice) bool { return have.To == n.To }) {
+		if n.To == "" || n.Error != "" || slices.ContainsFunc(list, func(have rules.ExpectedNotice) bool { return have.To == n.To }) {
 			continue
 		}
 		message := n.Message.String()
@@ -105,7 +109,7 @@ func expectedNotices(f *consequence) (list []rules.ExpectedNotice) {
 
 func expectedStatus(f *consequence) *rules.ExpectedStatus {
 	s, ofRun := f.status()
-	if s == nil {
+	if s == nil || s.Error != "" {
 		return nil
 	}
 	want := &rules.ExpectedStatus{Repository: &s.Repository, Commit: &s.Commit, Context: &s.Context}

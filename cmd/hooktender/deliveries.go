@@ -19,10 +19,12 @@ import (
 type shownDelivery struct {
 	rules.Delivery
 	Runs []struct {
-		ID    int64
-		Rule  string
-		State runner.State
+		ID           int64
+		Rule, Action string
+		State        runner.State
+		Attempt      int
 	}
+	Counts   struct{ Runs, Attempts, Succeeded, Failed, Open int }
 	Untraced string // why there are no traces
 	Audit    []runner.AuditEntry
 }
@@ -165,12 +167,31 @@ func printDelivery(w io.Writer, d shownDelivery) {
 		field(w, "", "why is not known any more: "+d.Untraced)
 	}
 	for _, r := range d.Runs {
-		field(w, "run", fmt.Sprintf("%d  %s  %s", r.ID, r.Rule, r.State))
+		field(w, "run", fmt.Sprintf("%d  %s  %s  %s  %s", r.ID, r.Rule, r.Action, r.State, counted(r.Attempt, "attempt")))
 	}
+	field(w, "in all", sumOf(d))
 	printAudit(w, d.Audit)
 	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
 		field(w, "header", name+": "+strings.Join(d.Header[name], ", "))
 	}
+}
+
+// sumOf says what the runs of a delivery came to; "" where there are none.
+func sumOf(d shownDelivery) string {
+	c := d.Counts
+	if c.Runs == 0 {
+		return ""
+	}
+	var came []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{c.Succeeded, "succeeded"}, {c.Failed, "failed"}, {c.Open, "not over"}} {
+		if part.n > 0 {
+			came = append(came, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", counted(c.Runs, "run"), counted(c.Attempts, "attempt"), strings.Join(came, ", ")), ": ")
 }
 
 func outcomeOf(d rules.Decision) string {

@@ -236,7 +236,9 @@ func printCall(w io.Writer, cmd *rules.Command) {
 
 // tellsText says who is told when, and what.
 func tellsText(n rules.Notice) string {
-	if s := n.Status; s != nil {
+	if s := n.Status; s != nil && s.Error != "" {
+		return fmt.Sprintf("cannot set the status on %s: %s", s.Service, s.Error)
+	} else if s != nil {
 		return fmt.Sprintf("sets the status of %s %s on %s, as %s", s.Repository, s.Commit, s.Service, s.Context)
 	}
 	on := make([]string, len(n.On))
@@ -246,6 +248,9 @@ func tellsText(n rules.Notice) string {
 	who := n.To
 	if n.Address != "" {
 		who += " (" + n.Address + ")"
+	}
+	if n.Error != "" {
+		return fmt.Sprintf("on %s cannot tell %s: %s", strings.Join(on, ", "), who, n.Error)
 	}
 	text := fmt.Sprintf("on %s tells %s", strings.Join(on, ", "), who)
 	if m := n.Message.String(); m != "" {

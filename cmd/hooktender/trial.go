@@ -71,13 +71,15 @@ func showTrial(h *rules.Hook, r *rules.Request, t *rules.Trial, told server.Fore
 
 func showRule(d rules.Decision, f consequence) triedRule {
 	r := triedRule{Decision: d, follows: f}
+	if len(f.commands) > 0 {
+		r.Notify = f.main().Tell
+	}
 	for _, cmd := range f.commands {
 		if cmd.Action() == rules.ActionRun {
 			r.showRun(cmd)
 		} else {
 			r.Actions = append(r.Actions, triedAction{cmd.Action(), cmd.HTTP, cmd.Status, cmd.Notification})
 		}
-		r.Notify = cmd.Tell
 		r.Concurrency, r.Throttle, r.Debounce = cmp.Or(r.Concurrency, cmd.Concurrency), cmd.Throttle, cmd.Debounce
 	}
 	return r

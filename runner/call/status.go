@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -37,6 +38,9 @@ type telling struct {
 
 // tell sets the status of a commit.
 func (p *Performer) tell(ctx context.Context, a *attempt, s *rules.CommitStatus) error {
+	if s.Error != "" {
+		return final(errors.New(s.Error))
+	}
 	host, known := services[s.Service]
 	if !known {
 		return final(fmt.Errorf("status: %q is no service of ours", s.Service))

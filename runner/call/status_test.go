@@ -312,3 +312,11 @@ func TestStatusFollowsNobody(t *testing.T) {
 		}
 	}
 }
+
+func TestStatusThatCannotBeSet(t *testing.T) {
+	url, got := standIn(t, answer(200, "", ""))
+	_, failed := perform(t, statusOn("github", url, func(s *rules.CommitStatus) { s.Error = "status: the event names no commit" }), "")
+	if failed == nil || !failed.Final || failed.Error() != "status: the event names no commit" || len(*got) > 0 {
+		t.Errorf("%+v, %d requests", failed, len(*got))
+	}
+}

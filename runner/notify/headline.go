@@ -18,7 +18,7 @@ func (m *message) headline(rule string, n *rules.Notification) {
 		m.tellingHeadline(rule)
 		return
 	}
-	m.title = oneLine(happened(rule, n.Moment, n.Of))
+	m.title = oneLine(happened(subject(rule, n.Of), n.Moment, n.Of))
 }
 
 // tellingHeadline is that of a rule that does nothing but tell: what it says
@@ -32,23 +32,32 @@ func (m *message) tellingHeadline(rule string) {
 	m.title = oneLine("🔔 " + rule)
 }
 
-func happened(rule string, moment rules.Moment, of *rules.Outcome) string {
+// subject is whose doing it was. A rule may run something and call somebody, and
+// both tell.
+func subject(rule string, of *rules.Outcome) string {
+	if of.Action == rules.ActionHTTP {
+		return "http of " + rule
+	}
+	return rule
+}
+
+func happened(who string, moment rules.Moment, of *rules.Outcome) string {
 	switch moment {
 	case rules.OnStart:
-		return "▶️ " + rule + " has begun"
+		return "▶️ " + who + " has begun"
 	case rules.OnSuccess:
-		return "✅ " + rule + " succeeded"
+		return "✅ " + who + " succeeded"
 	case rules.OnRecovery:
-		return "🔁 " + rule + " works again" + failedFor(of)
+		return "🔁 " + who + " works again" + failedFor(of)
 	case rules.OnSkipped:
-		return "⏭️ " + rule + " was skipped" + because(of, "its group was busy")
+		return "⏭️ " + who + " was skipped" + because(of, "its group was busy")
 	case rules.OnApproval:
-		return fmt.Sprintf("⏳ %s waits for approval%s: hooktender runs approve %d", rule, held(of), of.Run)
+		return fmt.Sprintf("⏳ %s waits for approval%s: hooktender runs approve %d", who, held(of), of.Run)
 	}
 	if moment == rules.OnTimeout || of.State == string(runner.TimedOut) {
-		return "⏱️ " + rule + " timed out" + because(of, "")
+		return "⏱️ " + who + " timed out" + because(of, "")
 	}
-	return "❌ " + rule + " failed" + because(of, "")
+	return "❌ " + who + " failed" + because(of, "")
 }
 
 // because says why, where that is short enough for a title.

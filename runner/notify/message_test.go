@@ -47,6 +47,7 @@ func TestTitles(t *testing.T) {
 		"approval": {func(n *rules.Notification) { n.Moment, n.Of.Hold = rules.OnApproval, "approval" }, "⏳ redeploy waits for approval: hooktender runs approve 42", waiting},
 		"loop": {func(n *rules.Notification) { n.Moment, n.Of.Hold = rules.OnApproval, "loop" },
 			"⏳ redeploy waits for approval, being the last of many runs that each caused the next: hooktender runs approve 42", waiting},
+		"http":       {func(n *rules.Notification) { n.Of.Action, n.Of.Error = "http", "" }, "❌ http of redeploy failed", bad},
 		"tells":      {func(n *rules.Notification) { n.Moment, n.Of, n.Message = "", nil, rules.Plain("🔴 down: x\nmore") }, "🔴 down: x", info},
 		"tells much": {func(n *rules.Notification) { n.Moment, n.Of, n.Message = "", nil, rules.Plain(long) }, "🔔 redeploy", info},
 		"says none":  {func(n *rules.Notification) { n.Moment, n.Of = "", nil }, "🔔 redeploy", info},
@@ -147,5 +148,14 @@ func TestNoSuchPlace(t *testing.T) {
 	var failed *runner.PerformError
 	if !errors.As(s.perform(t), &failed) || !failed.Final {
 		t.Error("would be tried again")
+	}
+}
+
+// What could not be made of the event is sent to nobody, and not tried again.
+func TestNothingToSend(t *testing.T) {
+	s := newStage(t, `webhook: "https://example.com"`)
+	s.notification().Error = `notify: address: "" is not one address`
+	if failed := s.refused(t, `"" is not one address`); !failed.Final || s.output.Len() > 0 {
+		t.Errorf("%+v, said %q", failed, s.output.String())
 	}
 }

@@ -42,6 +42,9 @@ func (p *Performer) Perform(ctx context.Context, job *runner.Job) error {
 	if n == nil {
 		return &runner.PerformError{Err: errors.New("is no notification"), Final: true}
 	}
+	if n.Error != "" {
+		return &runner.PerformError{Err: errors.New(n.Error), Final: true}
+	}
 	config := p.Config()
 	channel, ok := config.Set.Channel(n.To)
 	if !ok {
