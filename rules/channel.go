@@ -103,7 +103,11 @@ func readChannel(name string, n node) *Channel {
 		kinds++
 		kind.read(ch, value)
 	}
-	if kinds != 1 && len(n.d.problems) == before {
+	switch {
+	case len(n.d.problems) > before:
+	case kinds == 0:
+		n.problem("must say what the place is, as in {%s}", channelKinds[0].example)
+	case kinds > 1:
 		n.problem("must be one place, but is %d; each needs a name of its own", kinds)
 	}
 	return ch

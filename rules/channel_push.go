@@ -26,7 +26,7 @@ type Ntfy struct {
 
 func (t *Ntfy) settings() []setting {
 	return []setting{
-		{"url", form{t.readURL, aText("URL")}, "the topic's address, as in `https://ntfy.sh/my-topic`; this, or `topic`", ""},
+		{"url", form{t.readURL, aText("URL")}.as("https://ntfy.sh/my-topic"), "the topic's address, as in `https://ntfy.sh/my-topic`; this, or `topic`", ""},
 		{"topic", form{t.readTopic, aText("text")}, "the topic; on an open server, whoever knows it can read it", ""},
 		{"server", urls.to(&t.Server), "the server of `topic`", "`" + ntfyServer + "`"},
 		{"token", tokens.to(&t.Token), "an access token, where the server wants one", "none"},

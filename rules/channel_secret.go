@@ -41,7 +41,7 @@ func (n node) secretURL() Text {
 	s := n.lastSecret()
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		n.problem("is not a URL; write all of it, from https:// on")
+		n.problem("is not a URL; write all of it, from https:// on%s", n.asIn(""))
 		return nil
 	}
 	for _, part := range SecretParts(u) {

@@ -37,6 +37,8 @@ type node struct {
 	d     *decoder
 	file  *source
 	where string
+	// example is how the setting is written; "" where that is no help.
+	example string
 }
 
 // problem notes that something is wrong with the node.
@@ -55,7 +57,7 @@ func (n node) problemAt(line, col int, format string, args ...any) {
 
 // child is a value below this one, reached by the key of that name.
 func (n node) child(key, value *yaml.Node) node {
-	n.Node = resolve(value)
+	n.Node, n.example = resolve(value), ""
 	if n.where == "" {
 		n.where = key.Value
 	} else {
@@ -100,7 +102,7 @@ func (n node) mapping(settings ...setting) {
 func (n node) entries() func(yield func(key, value node) bool) {
 	return func(yield func(key, value node) bool) {
 		if n.Kind != yaml.MappingNode {
-			n.problem("%s, but it must be a mapping (key: value)", kindOf(n.Node))
+			n.problem("%s, but it must be a mapping%s", kindOf(n.Node), n.asIn(" (key: value)"))
 			return
 		}
 		seen := map[string]int{}
@@ -172,15 +174,24 @@ func (n node) merge(came map[*yaml.Node]bool) []pair {
 // list returns the elements of a list.
 func (n node) list() []node {
 	if n.Kind != yaml.SequenceNode {
-		n.problem("%s, but it must be a list", kindOf(n.Node))
+		n.problem("%s, but it must be a list%s", kindOf(n.Node), n.asIn(""))
 		return nil
 	}
 	elements := make([]node, len(n.Content))
 	for i, c := range n.Content {
 		elements[i] = n
-		elements[i].Node = resolve(c)
+		elements[i].Node, elements[i].example = resolve(c), ""
 	}
 	return elements
+}
+
+// asIn ends a message with what to write, or with something else where there is no
+// example.
+func (n node) asIn(otherwise string) string {
+	if n.example == "" {
+		return otherwise
+	}
+	return ", as in " + n.example
 }
 
 // problemIn notes a mistake inside the node's text, at its place in the file.

@@ -24,6 +24,16 @@ type form struct {
 	schema func() *schema
 }
 
+// as adds how the setting is written, for who has written something else.
+func (f form) as(example string) form {
+	read := f.read
+	f.read = func(n node) {
+		n.example = example
+		read(n)
+	}
+	return f
+}
+
 // A kind is a form that gives a value.
 type kind[T any] struct {
 	read   func(node) T

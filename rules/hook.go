@@ -91,14 +91,14 @@ func (c *compiler) readHook(key, n node) {
 func (h *Hook) settings(readVerify, readRules func(node)) []setting {
 	return []setting{
 		{"verify", form{readVerify, verifySchema}, "how senders prove who they are; `none` lets everyone in", mustBe},
-		{"rules", form{readRules, rulesSchema}, "what to do, in order; all that match fire", mustBe},
+		{"rules", form{readRules, rulesSchema}.as(rulesExample), "what to do, in order; all that match fire", mustBe},
 		{"respond", responds.to(&h.Respond), "what a sender is told whose event fires a rule", "`accepted`"},
 		{"first_match", booleans.to(&h.firstMatch), "stop at the first rule that fires", "`false`"},
 		{"paused", booleans.to(&h.Paused), "what arrives is accepted and queued, and nothing begins", "`false`"},
 		{"allow_ips", senders.to(&h.AllowIPs), "addresses and networks that may send; all others are answered 403", "everyone"},
 		{"rate_limit", rates.to(&h.RateLimit), "genuine events that are taken, as in `10/s`, `30/m`, `100/h`; beyond that, senders are answered 429", "any number"},
 		{"dedupe", dedupes.to(&h.dedupe), "how an event is known that came before: it is answered with the runs of the first, and fires nothing; or `off`", "by the provider's id, within `24h`"},
-		{"methods", httpMethods.to(&h.Methods), "HTTP methods that the hook takes", "`[POST]`"},
+		{"methods", httpMethods.to(&h.Methods).as("methods: [POST]"), "HTTP methods that the hook takes", "`[POST]`"},
 		{"content", contents.to(&h.content), "how the body is read, whatever the sender's Content-Type says", "by Content-Type"},
 	}
 }
@@ -113,6 +113,8 @@ func hooksSchema() *schema {
 	s.MinProperties = 1
 	return s
 }
+
+const rulesExample = "rules: [{run: ./deploy.sh}]"
 
 func rulesSchema() *schema {
 	return listOf(mappingOf((&rule{}).settings()...))

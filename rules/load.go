@@ -96,13 +96,11 @@ func (t *topLevel) compile(path string) (*Config, error) {
 	for _, s := range c.settings() {
 		if s.name != "hooks" && s.name != "watch" {
 			t.single(s.name, s.form.read)
+			continue
 		}
-	}
-	for _, n := range t.settings["hooks"] {
-		c.readHooks(n)
-	}
-	for _, n := range t.settings["watch"] {
-		c.readWatches(n)
+		for _, n := range t.settings[s.name] { // of each file
+			s.form.read(n)
+		}
 	}
 	set := newSet(c.hooks, c.watches, t.d.secrets, t.d.literals).with(c.channels)
 	c.checkQuiets(set)

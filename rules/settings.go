@@ -34,13 +34,13 @@ func (c *compiler) settings() []setting {
 	keep := func() *schema { return mappingOf(c.keepSettings()...) }
 	defaults := func() *schema { return mappingOf(c.defaults.settings()...) }
 	return []setting{
-		{"server", form{func(n node) { n.mapping(c.serverSettings()...) }, server}, "the doors, and what they let in", ""},
+		{"server", form{func(n node) { n.mapping(c.serverSettings()...) }, server}.as(`server: {listen: ":9000"}`), "the doors, and what they let in", ""},
 		{"state", folders.to(&c.state), "folder of the database", "`$STATE_DIRECTORY`, which systemd sets; else `/var/lib/hooktender` for root, or `~/.local/state/hooktender`"},
-		{"keep", form{func(n node) { n.mapping(c.keepSettings()...) }, keep}, "what of the past is kept", ""},
-		{"notify", form{c.readNotify, notifySchema}, "the places where people are told, each by a name that rules use", ""},
-		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}, "any setting of a rule but `name`, `when`, `run` and `http`, for the rules that do not say otherwise", ""},
-		{"hooks", form{c.readHooks, hooksSchema}, "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
-		{"watch", form{c.readWatches, watchesSchema}, "events that nobody sends, each by its name", ""},
+		{"keep", form{func(n node) { n.mapping(c.keepSettings()...) }, keep}.as("keep: {runs: 90d}"), "what of the past is kept", ""},
+		{"notify", form{c.readNotify, notifySchema}.as(`notify: {ops: {discord: "${env:DISCORD_WEBHOOK_URL}"}}`), "the places where people are told, each by a name that rules use", ""},
+		{"defaults", form{func(n node) { n.mapping(c.defaults.settings()...) }, defaults}.as("defaults: {timeout: 5m}"), "any setting of a rule but `name`, `when`, `run` and `http`, for the rules that do not say otherwise", ""},
+		{"hooks", form{c.readHooks, hooksSchema}.as("hooks: {/deploy: {verify: none, rules: [{run: ./deploy.sh}]}}"), "the hooks, each by its path; `:name` takes a part of the request's path, `*name` all that is left", ""},
+		{"watch", form{c.readWatches, watchesSchema}.as(`watch: {nightly: {schedule: "0 3 * * *", rules: [{run: ./backup.sh}]}}`), "events that nobody sends, each by its name", ""},
 	}
 }
 
@@ -61,7 +61,7 @@ func (c *compiler) serverSettings() []setting {
 		{"public_url", form{func(n node) { c.urlUnread = n.unreadIn(func() { s.PublicURL = n.url() }) }, urls.schema}, "what senders call, for schemes that sign the URL; never guessed from the Host header", ""},
 		{"console_url", urls.to(&s.ConsoleURL), "where people reach the console; what links in messages point to", "no links"},
 		{"trusted_proxies", proxies.to(&s.TrustedProxies), "addresses and networks whose X-Forwarded-For is believed; `unix`: who connects by the socket of `listen`", "none"},
-		{"tls", tlses.to(&s.TLS), "the public door speaks HTTPS, with a certificate and its key in PEM; read again when they change", "HTTP"},
+		{"tls", tlses.to(&s.TLS).as("tls: {cert: /etc/ssl/hooks.pem, key: /etc/ssl/hooks.key}"), "the public door speaks HTTPS, with a certificate and its key in PEM; read again when they change", "HTTP"},
 		{"max_body", sizes.to(&s.MaxBody), "of a request, in bytes; beyond that, senders are answered 413", "`25MiB`"},
 		{"max_running", counts.to(&s.MaxRunning), "runs at once, over all hooks", "`32`"},
 		{"max_queued", counts.to(&s.MaxQueued), "runs that wait for a place; beyond that, senders are answered 503", "`10000`"},

@@ -135,12 +135,12 @@ func (w *Watch) settle(key node, every Duration, seen map[string]node) {
 func (c *compiler) watchSettings(w *Watch, every *Duration) []setting {
 	h := w.Hook
 	return []setting{
-		{"check", checks.to(&w.Check), "websites are looked at; each look is an event", ""},
-		{"poll", polls.to(&w.Poll), "a URL is asked for JSON; what has changed is an event", ""},
+		{"check", checks.to(&w.Check).as(`check: {urls: ["https://example.com"]}`), "websites are looked at; each look is an event", ""},
+		{"poll", polls.to(&w.Poll).as(`poll: {url: "https://example.com/data.json"}`), "a URL is asked for JSON; what has changed is an event", ""},
 		{"schedule", schedules.to(&w.Schedule), "it is an event that it is time", ""},
-		{"quiet", quiets.to(&w.Quiet), "it is an event that a hook has had none for too long, and that it has one again", ""},
+		{"quiet", quiets.to(&w.Quiet).as("quiet: {hook: /backup, for: 26h}"), "it is an event that a hook has had none for too long, and that it has one again", ""},
 		{"every", durations.to(every), "how often it is looked at; not for `schedule`", "`1m`; of `poll` `10m`"},
-		{"rules", form{func(n node) { c.readRules(h, n) }, rulesSchema}, "as those of a hook: what to do, in order; all that match fire", mustBe},
+		{"rules", form{func(n node) { c.readRules(h, n) }, rulesSchema}.as(rulesExample), "as those of a hook: what to do, in order; all that match fire", mustBe},
 		{"first_match", booleans.to(&h.firstMatch), "stop at the first rule that fires", "`false`"},
 		{"paused", booleans.to(&h.Paused), "it is looked at and runs are queued, and nothing begins", "`false`"},
 		{"dedupe", dedupes.to(&h.dedupe), "as that of a hook: how an event is known that came before, or `off`", "by its own id, within `30d`"},

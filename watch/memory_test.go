@@ -20,7 +20,7 @@ func failing(t *testing.T, looks int) (*world, *rules.Set, *Watcher) {
 	set := load(t, fmt.Sprintf(website, "1"))
 	watcher := w.start(set)
 	pass(time.Duration(looks) * time.Minute)
-	w.told = nil
+	w.set(func() { w.told = nil })
 	return w, set, watcher
 }
 
