@@ -17,6 +17,9 @@ import (
 // pastRuns is how many runs lie behind a server with a history.
 const pastRuns = 1_000_000
 
+// pushFile is the event that is sent, a push as GitHub sends it.
+const pushFile = "cmd/hooktender/payloads/github/push.json"
+
 // A lab is what all measurements share. Close it.
 type lab struct {
 	systems   []system
@@ -38,7 +41,7 @@ func newLab(ctx context.Context, o options) (_ *lab, err error) {
 	}
 	repo := strings.TrimSpace(string(root))
 	lab := &lab{time: o.time, histories: map[string]string{}}
-	if lab.push, err = os.ReadFile(filepath.Join(repo, "cmd/hooktender/payloads/github/push.json")); err != nil {
+	if lab.push, err = os.ReadFile(filepath.Join(repo, pushFile)); err != nil {
 		return nil, err
 	}
 	lab.push = []byte(strings.TrimSpace(string(lab.push)))

@@ -19,7 +19,7 @@ import (
 // A load is requests of some senders, each of which sends its next one when it
 // has read the answer to the last: so latencies are those of a full server.
 type load struct {
-	server  *server
+	server  *process
 	kind    kind
 	body    []byte
 	senders int
@@ -108,12 +108,17 @@ func (l load) sender() *sender {
 	if l.kind == rejected {
 		key = "another secret"
 	}
-	mac := hmac.New(sha256.New, []byte(key))
-	mac.Write(l.body)
 	return &sender{load: l, want: l.server.system.answers(l.kind, l.server.work), head: fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\n"+
 		"User-Agent: GitHub-Hookshot/bench\r\nAccept: */*\r\nContent-Type: application/json\r\nX-GitHub-Event: push\r\n"+
-		"X-Hub-Signature-256: sha256=%x\r\nContent-Length: %d\r\nX-GitHub-Delivery: ",
-		l.server.system.route(l.server.work.hooks-1), l.server.address, mac.Sum(nil), len(l.body))}
+		"X-Hub-Signature-256: %s\r\nContent-Length: %d\r\nX-GitHub-Delivery: ",
+		l.server.system.route(l.server.work.hooks-1), l.server.address, signature(key, l.body), len(l.body))}
+}
+
+// signature is GitHub's.
+func signature(secret string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return fmt.Sprintf("sha256=%x", mac.Sum(nil))
 }
 
 // send sends one request and reads its answer.

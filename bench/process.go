@@ -19,8 +19,8 @@ const (
 	endsWithin   = 20 * time.Second
 )
 
-// A server is a process that is measured. Stop it.
-type server struct {
+// A process is a server that is measured. Stop it.
+type process struct {
 	system  system
 	work    workload
 	address string
@@ -36,12 +36,12 @@ type server struct {
 
 // start starts a server, and returns when it has answered a request as it
 // should. The error is errCannot for what it has not.
-func (lab *lab) start(ctx context.Context, s system, w workload) (_ *server, err error) {
+func (lab *lab) start(ctx context.Context, s system, w workload) (_ *process, err error) {
 	dir, err := os.MkdirTemp(lab.dir, s.name()+"-")
 	if err != nil {
 		return nil, err
 	}
-	p := &server{system: s, work: w, dir: dir, log: filepath.Join(dir, "log"), ended: make(chan struct{})}
+	p := &process{system: s, work: w, dir: dir, log: filepath.Join(dir, "log"), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.stop()
@@ -80,7 +80,7 @@ func (lab *lab) start(ctx context.Context, s system, w workload) (_ *server, err
 
 // await returns when the server answers. What it is asked has a bad signature,
 // so that nothing is started.
-func (p *server) await(ctx context.Context, push []byte) error {
+func (p *process) await(ctx context.Context, push []byte) error {
 	s := load{server: p, kind: rejected, body: push}.sender()
 	defer s.close()
 	deadline := time.Now().Add(startsWithin)
@@ -105,7 +105,7 @@ func (p *server) await(ctx context.Context, push []byte) error {
 }
 
 // stop ends the process, and removes what it has written.
-func (p *server) stop() {
+func (p *process) stop() {
 	defer os.RemoveAll(p.dir)
 	if p.cmd == nil {
 		return
@@ -119,10 +119,10 @@ func (p *server) stop() {
 	}
 }
 
-func (p *server) usage() (usage, error) { return usageOf(p.cmd.Process.Pid) }
+func (p *process) usage() (usage, error) { return usageOf(p.cmd.Process.Pid) }
 
 // get asks hooktender's API, and reads the JSON that comes into v.
-func (p *server) get(ctx context.Context, path string, v any) error {
+func (p *process) get(ctx context.Context, path string, v any) error {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", p.socket)
 	}}
@@ -144,7 +144,7 @@ func (p *server) get(ctx context.Context, path string, v any) error {
 
 // drained returns when no run of hooktender is left that has not ended, and
 // fails if any did not succeed. Others have ended what they have answered.
-func (p *server) drained(ctx context.Context) error {
+func (p *process) drained(ctx context.Context) error {
 	if !p.system.ours() {
 		return nil
 	}

@@ -12,8 +12,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// Write adds n ended runs, each with its delivery and body, to a new database
-// that nobody has open: of a hundred hooks /hook/0 to /hook/99, one in twenty
+// Write puts n ended runs, each with its delivery and body, in the place of the
+// deliveries of a database that has no runs yet and that nobody has open: of a hundred hooks /hook/0 to /hook/99, one in twenty
 // failed, one every ten seconds up to now. The file is not synced.
 func Write(file string, n int) (err error) {
 	db, err := sql.Open("sqlite", file)
@@ -37,6 +37,7 @@ func Write(file string, n int) (err error) {
 // statements are a few large ones: one for each run would take an hour.
 var statements = []string{
 	"PRAGMA synchronous = off",
+	"DELETE FROM delivery",
 	`INSERT INTO delivery (id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, headers)
 		SELECT i, '/hook/' || (i % 100), @first + i * 10000000, '192.0.2.7', 'POST', '/hook/' || (i % 100), 'push', 'e' || i,
 		'accepted', '', '[{"rule":"redeploy","matched":true}]', 100, '{"Content-Type":["application/json"]}' FROM n`,
