@@ -91,6 +91,9 @@ func (lab *lab) pushes(ctx context.Context, s system, w workload, l load) (m mea
 		return m, err
 	}
 	defer p.stop()
+	if err := p.settle(); err != nil {
+		return m, err
+	}
 	l.server, l.body, l.senders, l.time = p, lab.push, senders, lab.time/10
 	if _, err := l.run(ctx); err != nil { // it is warm when it is measured
 		return m, err
@@ -110,6 +113,7 @@ func (lab *lab) load(ctx context.Context, l load) (m measurement, result *loaded
 
 // loadAnd is load with something that belongs to it and has to end, too.
 func (lab *lab) loadAnd(ctx context.Context, l load, end func() error) (m measurement, result *loaded, err error) {
+	defer lab.profile(l.server)()
 	before, err := l.server.usage()
 	if err != nil {
 		return m, nil, err
@@ -185,7 +189,7 @@ func largeBodies(ctx context.Context, lab *lab, s system) (m measurement, err er
 	return m, err
 }
 
-// idle is the memory half a second after the start.
+// idle is the memory once a server does nothing.
 func idle(hooks int) func(context.Context, *lab, system) (measurement, error) {
 	return func(ctx context.Context, lab *lab, s system) (m measurement, err error) {
 		p, err := lab.start(ctx, s, workload{hooks: hooks})
@@ -193,7 +197,9 @@ func idle(hooks int) func(context.Context, *lab, system) (measurement, error) {
 			return m, err
 		}
 		defer p.stop()
-		time.Sleep(500 * time.Millisecond)
+		if err := p.settle(); err != nil {
+			return m, err
+		}
 		u, err := p.usage()
 		m = only(megabytes(u.memory))
 		m.peak = megabytes(u.peak)

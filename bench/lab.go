@@ -28,6 +28,8 @@ type lab struct {
 	dir       string            // for everything that is written; removed at the end
 	histories map[string]string // state folders, by the system's name
 	notes     []string
+	current   benchCase
+	profiles  string // folder
 }
 
 // newLab builds what is ours.
@@ -41,6 +43,11 @@ func newLab(ctx context.Context, o options) (_ *lab, err error) {
 	}
 	repo := strings.TrimSpace(string(root))
 	lab := &lab{time: o.time, histories: map[string]string{}}
+	if o.profiles != "" {
+		if lab.profiles, err = filepath.Abs(o.profiles); err != nil {
+			return nil, err
+		}
+	}
 	if lab.push, err = os.ReadFile(filepath.Join(repo, pushFile)); err != nil {
 		return nil, err
 	}
@@ -54,10 +61,15 @@ func newLab(ctx context.Context, o options) (_ *lab, err error) {
 		}
 	}()
 	ours, limit := filepath.Join(lab.dir, "hooktender"), filepath.Join(lab.dir, "bare")
-	for file, pkg := range map[string]string{ours: "./cmd/hooktender", limit: "./bench/bare"} {
-		if err := build(ctx, repo, file, pkg); err != nil {
-			return nil, err
-		}
+	overlay, err := lab.overlay(repo)
+	if err != nil {
+		return nil, err
+	}
+	if err := build(ctx, repo, ours, "./cmd/hooktender", overlay...); err != nil {
+		return nil, err
+	}
+	if err := build(ctx, repo, limit, "./bench/bare"); err != nil {
+		return nil, err
 	}
 	lab.systems = []system{hooktender{"hooktender", ours}, bare{limit}}
 	for _, peer := range o.peers {
@@ -74,8 +86,9 @@ func newLab(ctx context.Context, o options) (_ *lab, err error) {
 }
 
 // build builds as make build does.
-func build(ctx context.Context, repo, file, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, pkg)
+func build(ctx context.Context, repo, file, pkg string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", file}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir, cmd.Env = repo, append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w: %s", pkg, err, said)

@@ -36,6 +36,7 @@ type options struct {
 	time     time.Duration // for one measurement
 	only     []string      // letters of cases; none: all
 	markdown bool
+	profiles string // folder for CPU profiles; empty: none are made
 }
 
 func main() {
@@ -67,6 +68,7 @@ func readOptions(args []string, stderr io.Writer) (o options, err error) {
 	flags.DurationVar(&o.time, "time", 3*time.Second, "how long each measurement takes, at most 1m")
 	only := flags.String("only", "", "letters of the cases that are measured, as in a,b (default all)")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the table as Markdown")
+	flags.StringVar(&o.profiles, "profiles", "", "`folder` for a CPU profile of hooktender in each case, for go tool pprof; it costs a little")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -117,6 +119,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 				if c.ours && !s.ours() {
 					continue
 				}
+				lab.current = c
 				m, err := c.measure(ctx, lab, s)
 				if errors.Is(err, errCannot) {
 					continue

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	startsWithin = time.Minute
-	endsWithin   = 20 * time.Second
+	startsWithin  = time.Minute
+	settlesWithin = 30 * time.Second
+	endsWithin    = 20 * time.Second
 )
 
 // A process is a server that is measured. Stop it.
@@ -65,6 +66,9 @@ func (lab *lab) start(ctx context.Context, s system, w workload) (_ *process, er
 	}
 	defer log.Close()
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir, p.cmd.Env = log, log, dir, append(os.Environ(), "SECRET="+secret)
+	if lab.profiles != "" && s.name() == "hooktender" {
+		p.cmd.Env = append(p.cmd.Env, profileVar+"="+lab.profileOf(s))
+	}
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		p.cmd = nil
@@ -76,6 +80,24 @@ func (lab *lab) start(ctx context.Context, s system, w workload) (_ *process, er
 	}
 	p.started = time.Since(began)
 	return p, nil
+}
+
+// settle waits until the server does nothing any more: some do things after they
+// have begun to answer.
+func (p *process) settle() error {
+	const quiet = 200 * time.Millisecond // a few ticks
+	was := time.Duration(-1)
+	for deadline := time.Now().Add(settlesWithin); time.Now().Before(deadline); time.Sleep(quiet) {
+		u, err := p.usage()
+		if err != nil {
+			return err
+		}
+		if u.own-was <= tick && was >= 0 {
+			return nil
+		}
+		was = u.own
+	}
+	return fmt.Errorf("it is still busy %v after its start", settlesWithin)
 }
 
 // await returns when the server answers. What it is asked has a bad signature,

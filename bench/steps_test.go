@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -237,7 +238,14 @@ func running(t testing.TB, words ...string) func() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { run.Stop(context.Background()) })
+	life, end := context.WithCancel(t.Context())
+	var reaper sync.WaitGroup
+	reaper.Go(func() { runner.Reap(life, slog.New(slog.DiscardHandler)) }) // as the server does
+	t.Cleanup(func() {
+		run.Stop(context.Background())
+		end()
+		reaper.Wait()
+	})
 	var last atomic.Int64
 	return func() {
 		id := last.Add(1)

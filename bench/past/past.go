@@ -37,6 +37,7 @@ func Write(file string, n int) (err error) {
 // statements are a few large ones: one for each run would take an hour.
 var statements = []string{
 	"PRAGMA synchronous = off",
+	"DELETE FROM body",
 	"DELETE FROM delivery",
 	`INSERT INTO delivery (id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, headers)
 		SELECT i, '/hook/' || (i % 100), @first + i * 10000000, '192.0.2.7', 'POST', '/hook/' || (i % 100), 'push', 'e' || i,
