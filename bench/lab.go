@@ -10,12 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/hooktender/hooktender/bench/past"
 )
-
-// pastRuns is how many runs lie behind a server with a history.
-const pastRuns = 1_000_000
 
 // pushFile is the event that is sent, a push as GitHub sends it.
 const pushFile = "cmd/hooktender/payloads/github/push.json"
@@ -97,25 +92,6 @@ func build(ctx context.Context, repo, file, pkg string, flags ...string) error {
 }
 
 func (lab *lab) close() { _ = os.RemoveAll(lab.dir) }
-
-// history returns a state folder with a long past, which it makes when it is asked
-// for the first time. The server makes the database itself.
-func (lab *lab) history(ctx context.Context, s system) (string, error) {
-	if dir := lab.histories[s.name()]; dir != "" {
-		return dir, nil
-	}
-	dir := filepath.Join(lab.dir, "history-of-"+s.name())
-	p, err := lab.start(ctx, s, workload{hooks: 1, state: dir})
-	if err != nil {
-		return "", err
-	}
-	p.stop()
-	if err := past.Write(filepath.Join(dir, "hooktender.db"), pastRuns); err != nil {
-		return "", err
-	}
-	lab.histories[s.name()] = dir
-	return dir, nil
-}
 
 // note keeps what is to be told below the table, once.
 func (lab *lab) note(format string, values ...any) {

@@ -9,9 +9,10 @@
 // turns, in several rounds, each time as a new process, and what is printed are
 // medians and ratios: absolute figures hold for one machine, ratios for longer.
 //
-// cases.go says what is measured. system.go is what differs from one server to
-// the next, process.go starts them and proc.go asks the system what they use,
-// load.go sends the requests, and table.go prints. The senders share the machine
+// cases.go says what is measured, measure.go, latency.go and history.go how.
+// system.go is what differs from one server to the next, process.go starts them
+// and proc.go asks the system what they use, load.go sends the requests, and
+// table.go prints. The senders share the machine
 // with what they measure, which is the same for all; they connect to loopback
 // alone, and every case ends after a bounded time.
 package main

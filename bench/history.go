@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/hooktender/hooktender/bench/past"
+)
+
+// pastRuns is how many runs lie behind a server with a history.
+const pastRuns = 1_000_000
+
+// history returns a state folder with a long past, which it makes when it is asked
+// for the first time. The server makes the database itself.
+func (lab *lab) history(ctx context.Context, s system) (string, error) {
+	if dir := lab.histories[s.name()]; dir != "" {
+		return dir, nil
+	}
+	dir := filepath.Join(lab.dir, "history-of-"+s.name())
+	p, err := lab.start(ctx, s, workload{hooks: 1, state: dir})
+	if err != nil {
+		return "", err
+	}
+	p.stop()
+	if err := past.Write(filepath.Join(dir, "hooktender.db"), pastRuns); err != nil {
+		return "", err
+	}
+	lab.histories[s.name()] = dir
+	return dir, nil
+}
+
+// listing is how long the command line waits for its first page.
+func listing(history bool) func(context.Context, *lab, system) (measurement, error) {
+	return func(ctx context.Context, lab *lab, s system) (m measurement, err error) {
+		w := workload{hooks: 1}
+		if history {
+			if w.state, err = lab.history(ctx, s); err != nil {
+				return m, err
+			}
+		}
+		p, err := lab.start(ctx, s, w)
+		if err != nil {
+			return m, err
+		}
+		defer p.stop()
+		var took []float64
+		for began := time.Now(); time.Since(began) < lab.time/3; {
+			begun := time.Now()
+			var runs []any
+			if err := p.get(ctx, "/api/runs?limit=50", &runs); err != nil {
+				return m, err
+			}
+			if history != (len(runs) == 50) {
+				return m, fmt.Errorf("%d runs are listed", len(runs))
+			}
+			took = append(took, time.Since(begun).Seconds()*1000)
+		}
+		slices.Sort(took)
+		m = only(quantile(took, .5))
+		m.p50, m.p99 = m.value, quantile(took, .99)
+		return m, nil
+	}
+}
+
+func startWithHistory(ctx context.Context, lab *lab, s system) (m measurement, err error) {
+	w := workload{hooks: 1}
+	if w.state, err = lab.history(ctx, s); err != nil {
+		return m, err
+	}
+	return lab.starting(ctx, s, w)
+}
+
+// storedWithHistory leaves the history as it is: what is held stays on disk.
+func storedWithHistory(ctx context.Context, lab *lab, s system) (m measurement, err error) {
+	past, err := lab.history(ctx, s)
+	if err != nil {
+		return m, err
+	}
+	w := held
+	w.state = filepath.Join(lab.dir, "copy")
+	defer os.RemoveAll(w.state)
+	if err := os.CopyFS(w.state, os.DirFS(past)); err != nil {
+		return m, fmt.Errorf("copy the history: %w", err)
+	}
+	return lab.pushes(ctx, s, w, load{kind: fired})
+}
