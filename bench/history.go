@@ -11,36 +11,38 @@ import (
 	"github.com/hooktender/hooktender/bench/past"
 )
 
-// pastRuns is how many runs lie behind a server with a history.
-const pastRuns = 1_000_000
+// How many runs lie behind a server with a short and with a long history.
+const (
+	shortHistory = 1_000
+	longHistory  = 1_000_000
+)
 
-// history returns a state folder with a long past, which it makes when it is asked
-// for the first time. The server makes the database itself.
-func (lab *lab) history(ctx context.Context, s system) (string, error) {
-	if dir := lab.histories[s.name()]; dir != "" {
+// history returns a state folder with n runs, which it makes when it is asked for
+// the first time. The server makes the database itself.
+func (lab *lab) history(ctx context.Context, s system, n int) (string, error) {
+	name := fmt.Sprintf("%s-%d-runs", s.name(), n)
+	dir := filepath.Join(lab.dir, name)
+	if lab.histories[name] {
 		return dir, nil
 	}
-	dir := filepath.Join(lab.dir, "history-of-"+s.name())
 	p, err := lab.start(ctx, s, workload{hooks: 1, state: dir})
 	if err != nil {
 		return "", err
 	}
 	p.stop()
-	if err := past.Write(filepath.Join(dir, "hooktender.db"), pastRuns); err != nil {
+	if err := past.Write(filepath.Join(dir, "hooktender.db"), n); err != nil {
 		return "", err
 	}
-	lab.histories[s.name()] = dir
+	lab.histories[name] = true
 	return dir, nil
 }
 
 // listing is how long the command line waits for its first page.
-func listing(history bool) func(context.Context, *lab, system) (measurement, error) {
+func listing(runs int) func(context.Context, *lab, system) (measurement, error) {
 	return func(ctx context.Context, lab *lab, s system) (m measurement, err error) {
 		w := workload{hooks: 1}
-		if history {
-			if w.state, err = lab.history(ctx, s); err != nil {
-				return m, err
-			}
+		if w.state, err = lab.history(ctx, s, runs); err != nil {
+			return m, err
 		}
 		p, err := lab.start(ctx, s, w)
 		if err != nil {
@@ -50,12 +52,12 @@ func listing(history bool) func(context.Context, *lab, system) (measurement, err
 		var took []float64
 		for began := time.Now(); time.Since(began) < lab.time/3; {
 			begun := time.Now()
-			var runs []any
-			if err := p.get(ctx, "/api/runs?limit=50", &runs); err != nil {
+			var newest []any
+			if err := p.get(ctx, "/api/runs?limit=50", &newest); err != nil {
 				return m, err
 			}
-			if history != (len(runs) == 50) {
-				return m, fmt.Errorf("%d runs are listed", len(runs))
+			if len(newest) != 50 {
+				return m, fmt.Errorf("%d runs are listed", len(newest))
 			}
 			took = append(took, time.Since(begun).Seconds()*1000)
 		}
@@ -68,7 +70,7 @@ func listing(history bool) func(context.Context, *lab, system) (measurement, err
 
 func startWithHistory(ctx context.Context, lab *lab, s system) (m measurement, err error) {
 	w := workload{hooks: 1}
-	if w.state, err = lab.history(ctx, s); err != nil {
+	if w.state, err = lab.history(ctx, s, longHistory); err != nil {
 		return m, err
 	}
 	return lab.starting(ctx, s, w)
@@ -76,7 +78,7 @@ func startWithHistory(ctx context.Context, lab *lab, s system) (m measurement, e
 
 // storedWithHistory leaves the history as it is: what is held stays on disk.
 func storedWithHistory(ctx context.Context, lab *lab, s system) (m measurement, err error) {
-	past, err := lab.history(ctx, s)
+	past, err := lab.history(ctx, s, longHistory)
 	if err != nil {
 		return m, err
 	}

@@ -20,8 +20,8 @@ type lab struct {
 	systems   []system
 	time      time.Duration // of one measurement
 	push      []byte
-	dir       string            // for everything that is written; removed at the end
-	histories map[string]string // state folders, by the system's name
+	dir       string          // for everything that is written; removed at the end
+	histories map[string]bool // those that are there, by the names of their folders
 	notes     []string
 	current   benchCase
 	profiles  string // folder
@@ -37,7 +37,7 @@ func newLab(ctx context.Context, o options) (_ *lab, err error) {
 		return nil, fmt.Errorf("find the repository: %w; start it there, with go run ./bench", err)
 	}
 	repo := strings.TrimSpace(string(root))
-	lab := &lab{time: o.time, histories: map[string]string{}}
+	lab := &lab{time: o.time, histories: map[string]bool{}}
 	if o.profiles != "" {
 		if lab.profiles, err = filepath.Abs(o.profiles); err != nil {
 			return nil, err
@@ -127,5 +127,6 @@ func kernel() string {
 	if err != nil {
 		return runtime.GOOS
 	}
-	return "Linux " + strings.TrimSpace(string(release))
+	number, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-") // the rest is who has built it
+	return "Linux " + number
 }

@@ -53,18 +53,29 @@ func (r *results) value(title string, s system) float64 {
 // ratio is how many times as good a system is as another one: as quick, or as
 // small.
 func (r *results) ratio(c benchCase, s, other system) float64 {
-	theirs := r.value(c.title, other)
-	if math.IsNaN(theirs) && c.against != "" {
-		theirs = r.value(c.against, other)
+	theirs := c.title
+	if len(r.all[key(theirs, other)]) == 0 && c.against != "" {
+		theirs = c.against
 	}
-	return better(c, r.value(c.title, s), theirs)
+	return r.better(c, s, theirs, other)
 }
 
-func better(c benchCase, value, than float64) float64 {
-	if c.lower {
-		return than / value
+// better is the median of how many times as good each round was: a machine that
+// has other things to do in one round is so for all that are in it.
+func (r *results) better(c benchCase, s system, than string, other system) float64 {
+	ours, theirs := r.all[key(c.title, s)], r.all[key(than, other)]
+	var ratios []float64
+	for i := range min(len(ours), len(theirs)) {
+		if c.lower {
+			ratios = append(ratios, theirs[i].value/ours[i].value)
+		} else {
+			ratios = append(ratios, ours[i].value/theirs[i].value)
+		}
 	}
-	return value / than
+	if len(ratios) == 0 {
+		return math.NaN()
+	}
+	return median(ratios)
 }
 
 // others are those that all are compared with.
@@ -110,7 +121,7 @@ func (r *results) row(c benchCase, s system) []string {
 	}
 	own := math.NaN()
 	if c.beside != "" {
-		own = better(c, r.value(c.title, s), r.value(c.beside, s))
+		own = r.better(c, s, c.beside, s)
 	}
 	return append(cells, times(own))
 }
