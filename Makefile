@@ -12,6 +12,7 @@ run: ## the demo
 # Everything, on a fresh Debian machine with Go: it installs what the tests need.
 test: tools lint
 	CGO_ENABLED=1 $(GO) test -race -timeout 9m ./...
+	$(GO) test ./bench -run Allocations # the race detector would change them
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi

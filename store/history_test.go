@@ -1,45 +1,23 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/hooktender/hooktender/bench/past"
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/runner"
 )
 
-// writeHistory writes n ended runs, each with its delivery and body, past the store:
-// of a hundred hooks, one in twenty failed, one every ten seconds up to now.
+// writeHistory writes n ended runs past the store.
 func writeHistory(t testing.TB, dir string, n int) {
 	t.Helper()
 	if err := open(t, dir).Close(); err != nil {
 		t.Fatal(err)
 	}
-	db := rawDB(t, dir)
-	first := time.Now().Add(-time.Duration(n) * 10 * time.Second).UnixMicro()
-	for _, text := range []string{
-		"PRAGMA synchronous = off",
-		`INSERT INTO delivery SELECT i, '/hook/' || (i % 100), @first + i * 10000000, '192.0.2.7', 'POST', '/hook/' || (i % 100), 'push', 'e' || i,
-			'accepted', '', '[{"rule":"redeploy","matched":true}]', 100, '{"Content-Type":["application/json"]}' FROM n`,
-		`INSERT INTO body SELECT i, 0, zeroblob(100) FROM n`,
-		`INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code, signal, error, queued_at, started_at, finished_at, process,
-			command, "group", group_limit, throttle_key)
-			SELECT i, i, '/hook/' || (i % 100), 'redeploy', 'run', iif(i % 20 = 0, 'failed', 'succeeded'), 1, i % 20 = 0, '', iif(i % 20 = 0, 'exit code 1', ''),
-			@first + i * 10000000, @first + i * 10000000 + 1000, @first + i * 10000000 + 2000, '', '{"script":"./deploy.sh"}',
-			'group ' || (i % 100), 1, 'key ' || (i % 100) FROM n`,
-		`INSERT INTO output SELECT i, 1, 1, 0, zeroblob(50) FROM n`,
-		`UPDATE meta SET value = value + @n WHERE name <> 'last_ping'`,
-	} {
-		if text[0] == 'I' {
-			text = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT @n) ` + text
-		}
-		if _, err := db.Exec(text, sql.Named("n", n), sql.Named("first", first)); err != nil {
-			t.Fatal(text, err)
-		}
-	}
-	if err := db.Close(); err != nil {
+	if err := past.Write(filepath.Join(dir, "hooktender.db"), n); err != nil {
 		t.Fatal(err)
 	}
 }
