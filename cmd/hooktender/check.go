@@ -150,6 +150,7 @@ func check(cmd *cobra.Command, path string, o checkOptions) error {
 // taken. Its errors are those of this machine, which keep nothing else from
 // working.
 func advise(log *slog.Logger, path string) {
+	defer debug.FreeOSMemory() // it takes as much as the configuration itself, and is not needed again
 	defer func() {
 		if cause := recover(); cause != nil { // advice must not end a server
 			log.Error("looking at the configuration for what would fail panicked; please report this with the file", "panic", cause, "stack", string(debug.Stack()))
