@@ -22,7 +22,9 @@ type decoder struct {
 	places []string        // that can be told something, by their names under notify
 	mails  map[string]bool // those that are mail, and whether they say to whom
 
-	doubts    Problems    // warnings about schemes
+	doubts Problems // warnings about schemes
+	once   onceCompiled
+
 	receiving []receiving // files that keep what a provider brings
 
 	lenient bool                // a reference that cannot be read is no problem

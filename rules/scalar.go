@@ -175,7 +175,7 @@ func (n node) value() value {
 	if !ok {
 		return nil
 	}
-	v, err := compileValue(s, n.file.folder())
+	v, err := n.d.once.value(s, n.file.folder())
 	if err != nil {
 		n.problemIn(err)
 		return nil
@@ -200,7 +200,7 @@ func (n node) condition() *expression {
 		n.problem("%s is not read in a condition; secrets belong to verify", ref)
 		return nil
 	}
-	compiled, err := compileExpression(s)
+	compiled, err := n.d.once.expression(s)
 	if err != nil && n.LineComment != "" && n.Style == 0 {
 		n.problemIn(fmt.Errorf("%w; YAML takes %q for a comment: put quotes around the whole condition", err, n.LineComment))
 		return nil
