@@ -118,9 +118,7 @@ func (s Scheme) Headers() (names []string) {
 	case "contentful":
 		places = append(places, "header:X-Contentful-Signature", "header:"+contentfulNames, "header:"+contentfulTime)
 	case "mtls":
-		for _, name := range mtlsHeaders {
-			places = append(places, "header:"+name)
-		}
+		places = append(places, "header:"+clientCert)
 	}
 	if s.Keys != nil {
 		places = append(places, s.Keys.From...)
