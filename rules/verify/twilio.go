@@ -145,8 +145,8 @@ func (p *twilio) sign(r *Request) error {
 var twilioIDs = known("form:MessageSid", "form:CallSid")
 
 // identify takes what is signed as a whole for the id of what has none.
-func (p *twilio) identify(r *Request) (event, id string) {
-	return "", cmp.Or(twilioIDs.peek(r), p.apart(r))
+func (p *twilio) identify(r *Request) naming {
+	return naming{id: cmp.Or(twilioIDs.peek(r), p.apart(r)), signsID: true}
 }
 
 // apart is the signature: it is over all there is of an event, so two that differ
