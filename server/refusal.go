@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -90,7 +92,9 @@ func rejection(cause error) (status int, msg string) {
 
 // warn puts into the log what a stranger may have caused, and says how much of
 // that was held back before.
-func (in *Intake) warn(msg string, args ...any) {
+func (in *Intake) warn(msg string, args ...any) { in.tell(slog.LevelWarn, msg, args...) }
+
+func (in *Intake) tell(level slog.Level, msg string, args ...any) {
 	held, ok := in.warnings.pass(time.Now())
 	if !ok {
 		return
@@ -98,7 +102,7 @@ func (in *Intake) warn(msg string, args ...any) {
 	if held > 0 {
 		args = append(args, "held_back_before", held)
 	}
-	in.log.Warn(msg, args...)
+	in.log.Log(context.Background(), level, msg, args...)
 }
 
 // cut shortens for the log what a stranger wrote.
