@@ -122,17 +122,18 @@ func newLimiter(r rules.Rate) *rate.Limiter {
 	return rate.NewLimiter(rate.Every(r.Per/time.Duration(r.Count)), r.Count)
 }
 
-// tooMany takes one event into account, and tells when the sender may come again
-// if that is one too many.
-func tooMany(l *rate.Limiter, now time.Time) (wait time.Duration) {
+// count takes one event into account, and tells when the sender may come again if
+// that is one too many. uncount takes it back, for an event that was none.
+func count(l *rate.Limiter, now time.Time) (wait time.Duration, uncount func()) {
 	if l == nil {
-		return 0
+		return 0, func() {}
 	}
 	event := l.ReserveN(now, 1)
+	uncount = func() { event.CancelAt(now) } // of a later time it would be too late
 	if wait = event.DelayFrom(now); wait > 0 {
-		event.CancelAt(now)
+		uncount()
 	}
-	return wait
+	return wait, uncount
 }
 
 // logAtMost is how many warnings a second go into the log.
