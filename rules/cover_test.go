@@ -104,7 +104,7 @@ func taken(h *Hook, r *Request, now time.Time) (what string, believed bool) {
 
 // uncovered are the providers that do not sign all of what rules read, which
 // nothing here can change. Each says so of itself.
-var uncovered = []string{"adyen-standard", "aws-sns", "mailgun", "mailgun-form", "paypal", "vonage"}
+var uncovered = []string{"adyen-standard", "aws-sns", "mailgun", "mailgun-form", "paypal", "twilio", "vonage"}
 
 // Whoever has a genuine request and cannot sign gets nothing of their own read,
 // whatever the preset, where the provider signs what is read.
@@ -115,7 +115,7 @@ func TestUnsignedIsNotRead(t *testing.T) {
 		if slices.Contains(uncovered, name) != (cover.Gap != "") {
 			t.Errorf("%s leaves out %q", name, cover.Gap)
 		}
-		if cover.Request || cover.Gap != "" && name != "paypal" && name != "vonage" {
+		if cover.Request || cover.Gap != "" && name != "paypal" && name != "twilio" && name != "vonage" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

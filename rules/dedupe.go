@@ -95,16 +95,29 @@ func (d *dedupe) of(env environment) Dedupe {
 // identity is what providers tell events apart by: the id; the event's name and
 // what else differs, as some send several events under one id; and the source of a
 // CloudEvent, whose id is unique only together with it. A sender without ids has
-// none.
+// none. Beside a signed id nothing counts that is not signed: it would make a new
+// event of a request that is sent again.
 func (h *Hook) identity(r *Request) string {
 	if r.ID == "" {
 		return ""
 	}
-	parts := []string{r.Event, h.sourceOf(r), r.ID}
+	parts := []string{h.eventApart(r), h.sourceOf(r), r.ID}
 	if h.verifier != nil {
 		parts = append(parts, h.verifier.Apart(h.evidence(r, r.ReceivedAt)))
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
+}
+
+// eventApart is the event's name, where it may tell events of one id apart.
+func (h *Hook) eventApart(r *Request) string {
+	if h.verifier == nil || !h.unsignedHeaders {
+		return r.Event
+	}
+	evidence := h.evidence(r, r.ReceivedAt)
+	if event, id := h.verifier.Identify(evidence); event == "" && id == "" {
+		return r.Event // both are a CloudEvent's, out of its body
+	}
+	return h.verifier.EventApart(evidence)
 }
 
 // shortKey bounds what is kept of a key in an index.

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -68,6 +70,56 @@ func TestDedupeKey(t *testing.T) {
 				t.Errorf("a long key became %q", got.Key)
 			}
 		})
+	}
+}
+
+// Whoever sends a genuine request again makes no new event of it by a header that
+// is not signed, be it the event's name or the id of another scheme of the hook.
+func TestUnsignedNamesMakeNoNewEvent(t *testing.T) {
+	const gitlab = "{gitlab-signed: SECRET}"
+	for setting, signer := range map[string]string{
+		"{circleci: SECRET}":                "",
+		"{twitch: SECRET}":                  "",
+		"{mailgun: SECRET}":                 "",
+		gitlab:                              "",
+		"{standard-webhooks: SECRET}":       "",
+		"{any: [{github: SECRET}, GITLAB]}": gitlab,
+		"{any: [GITLAB, {github: SECRET}]}": gitlab,
+		"{all: [{gitlab: SECRET}, GITLAB]}": "",
+		`{hmac: {header: X-S, secret: SECRET, id: "json:id", event: "header:X-Event"}}`: "",
+	} {
+		hook := func(setting string) *Hook {
+			setting = strings.ReplaceAll(setting, "GITLAB", gitlab)
+			return hookWith(t, "/a", "verify: "+strings.ReplaceAll(setting, "SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+		}
+		h, now := hook(setting), time.Now()
+		genuine := &Request{Method: "POST", Path: "/a", Header: http.Header{"Content-Type": {jsonType}},
+			Body: []byte(`{"id":"1","type":"t","event-data":{"event":"opened"},"signature":{"token":"` + strings.Repeat("a", 50) + `"}}`)}
+		if err := hook(cmp.Or(signer, setting)).Sign(genuine, now); err != nil {
+			t.Fatal(setting, err)
+		}
+		keys := map[string]bool{}
+		for _, name := range []string{"", "a", "b"} {
+			r := &Request{Method: "POST", Path: "/a", Header: genuine.Header.Clone(), Body: genuine.Body}
+			if name != "" {
+				for _, header := range []string{"Circleci-Event-Type", "Twitch-Eventsub-Subscription-Type", "X-Gitlab-Event", "X-Event", "X-Github-Event", "X-Github-Delivery", "Idempotency-Key"} {
+					r.Header.Set(header, name)
+				}
+			}
+			if strings.Contains(setting, "mailgun") {
+				r.Body = bytes.ReplaceAll(r.Body, []byte("opened"), []byte("opened"+name))
+			}
+			if err := h.Verify(r, now); err != nil {
+				t.Fatal(setting, err)
+			}
+			if _, _, err := h.Evaluate(r); err != nil {
+				t.Fatal(err)
+			}
+			keys[r.Dedupe.Key] = true
+		}
+		if len(keys) != 1 || keys[""] {
+			t.Errorf("%s: one event has the keys %v", setting, keys)
+		}
 	}
 }
 

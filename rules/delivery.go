@@ -59,6 +59,12 @@ type Delivery struct {
 	Definition *Definition `json:"-"`
 }
 
+// ByStrangers tells of a delivery that fired nothing that anybody can have sent:
+// it was rejected, or is a handshake, about which no rule is asked.
+func (d *Delivery) ByStrangers() bool {
+	return d.Verdict == Rejected || d.Verdict == Ignored && len(d.Decisions) == 0
+}
+
 // A Decision says whether one rule fired for a delivery and, if it could not
 // be decided, why. A rule whose condition fails to evaluate does not fire.
 type Decision struct {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/hooktender/hooktender/rules/verify"
 )
 
 // A Request is what arrived, as rules see it. The body is the untouched bytes.
@@ -27,6 +29,7 @@ type Request struct {
 	ID       string              // likewise
 	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
 
+	beliefs  verify.Beliefs
 	unpacked bool // the body is not as it was sent, and the proof was about that
 	settled  bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it
 

@@ -117,6 +117,7 @@ func (h *Hook) evidence(r *Request, now time.Time) *verify.Request {
 	return &verify.Request{
 		Method: r.Method, URL: h.url(r), Path: r.Path, RawQuery: r.RawQuery,
 		Header: r.Header, Body: r.Body, Now: now, Keys: r.Keys, Peer: r.Peer, Trusted: r.Trusted,
+		Beliefs: &r.beliefs,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -29,8 +30,9 @@ func (in *Intake) shake(w http.ResponseWriter, hook *rules.Hook, req *rules.Requ
 	}
 	d := delivery(hook, req, received)
 	d.Verdict, d.Reason = rules.Ignored, "handshake answered: "+a.Handshake
+	d.Body = nil // anybody can send it, and the answer is all there is to it
 	in.store.Record(d)
-	in.log.Info("handshake answered", "hook", d.Hook, "handshake", a.Handshake, "remote_ip", d.RemoteIP)
+	in.tell(slog.LevelInfo, "handshake answered", "hook", d.Hook, "handshake", a.Handshake, "remote_ip", d.RemoteIP)
 	for name, values := range a.Header {
 		w.Header()[name] = values
 	}

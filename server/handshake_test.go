@@ -60,6 +60,11 @@ func TestHandshakesAreAnswered(t *testing.T) {
 			if len(accepted) > 0 {
 				t.Error("something runs")
 			}
+			for _, r := range recorded {
+				if strings.HasPrefix(r.Reason, "handshake") && (r.Body != nil || !r.ByStrangers()) {
+					t.Errorf("a handshake takes the place of what rules ignored: %+v", r)
+				}
+			}
 			switch {
 			case tt.reason == "" && len(recorded) > 0:
 				t.Errorf("recorded %v", recorded)
@@ -70,6 +75,25 @@ func TestHandshakesAreAnswered(t *testing.T) {
 	}
 	if strings.Contains(d.log.String(), "meatyhamhock") {
 		t.Error("the verify token is in the log")
+	}
+}
+
+// A flood of handshakes, which anybody can send, fills neither the log nor the disk.
+func TestAFloodOfHandshakes(t *testing.T) {
+	d := openPublic(t, "hooks: {/monday: {verify: {monday: s3cr3t}, rules: [{run: make}]}}")
+	for range 10 * logAtMost {
+		if got := d.send(t, d.request(t, "POST", "/monday", `{"challenge":"x","pad":"`+strings.Repeat("x", 1000)+`"}`)); got.status != 200 {
+			t.Fatalf("answered %d %s", got.status, got.body)
+		}
+	}
+	recorded, _, _ := d.take()
+	for _, r := range recorded {
+		if r.Body != nil || !r.ByStrangers() {
+			t.Fatalf("recorded %+v", r)
+		}
+	}
+	if len(recorded) != 10*logAtMost || !strings.Contains(d.log.String(), "handshake answered") || d.intake.warnings.passed == 0 {
+		t.Errorf("%d are recorded, and %d counted in the log", len(recorded), d.intake.warnings.passed)
 	}
 }
 

@@ -199,7 +199,8 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.reject(w, hook, req, received, unproven{err})
 		return
 	}
-	if wait := tooMany(limiter, received); wait > 0 {
+	wait, uncount := count(limiter, received)
+	if wait > 0 {
 		in.warn("event refused, because the hook has too many", "hook", hook.Path, "event", cut(req.Event), "setting", "rate_limit")
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		answerError(w, http.StatusTooManyRequests, "too many requests")
@@ -218,6 +219,9 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	if err != nil {
 		in.reject(w, hook, req, received, err)
 		return
+	}
+	if took.Verdict == rules.Duplicate {
+		uncount() // or whoever sends one again would keep others out
 	}
 	if receipt(w, hook) {
 		return

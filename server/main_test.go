@@ -42,6 +42,7 @@ type fakeIntake struct {
 	enqueued []*runner.Run
 	fail     error
 	full     bool
+	dedupes  bool // Accept knows events again
 
 	displaced     runner.Displaced // what Accept says
 	displacements []runner.Displaced
@@ -72,6 +73,12 @@ func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runn
 	}
 	if f.fail != nil {
 		return runner.Displaced{}, f.fail
+	}
+	for _, first := range f.accepted {
+		if f.dedupes && first.DedupeKey == d.DedupeKey {
+			d.Verdict, d.Reason, d.DuplicateOf = rules.Duplicate, "seen before", first.ID
+			return runner.Displaced{}, nil
+		}
 	}
 	f.lastID++
 	d.ID = f.lastID

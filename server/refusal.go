@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -90,7 +92,9 @@ func rejection(cause error) (status int, msg string) {
 
 // warn puts into the log what a stranger may have caused, and says how much of
 // that was held back before.
-func (in *Intake) warn(msg string, args ...any) {
+func (in *Intake) warn(msg string, args ...any) { in.tell(slog.LevelWarn, msg, args...) }
+
+func (in *Intake) tell(level slog.Level, msg string, args ...any) {
 	held, ok := in.warnings.pass(time.Now())
 	if !ok {
 		return
@@ -98,7 +102,7 @@ func (in *Intake) warn(msg string, args ...any) {
 	if held > 0 {
 		args = append(args, "held_back_before", held)
 	}
-	in.log.Warn(msg, args...)
+	in.log.Log(context.Background(), level, msg, args...)
 }
 
 // cut shortens for the log what a stranger wrote.
@@ -118,17 +122,18 @@ func newLimiter(r rules.Rate) *rate.Limiter {
 	return rate.NewLimiter(rate.Every(r.Per/time.Duration(r.Count)), r.Count)
 }
 
-// tooMany takes one event into account, and tells when the sender may come again
-// if that is one too many.
-func tooMany(l *rate.Limiter, now time.Time) (wait time.Duration) {
+// count takes one event into account, and tells when the sender may come again if
+// that is one too many. uncount takes it back, for an event that was none.
+func count(l *rate.Limiter, now time.Time) (wait time.Duration, uncount func()) {
 	if l == nil {
-		return 0
+		return 0, func() {}
 	}
 	event := l.ReserveN(now, 1)
+	uncount = func() { event.CancelAt(now) } // of a later time it would be too late
 	if wait = event.DelayFrom(now); wait > 0 {
-		event.CancelAt(now)
+		uncount()
 	}
-	return wait
+	return wait, uncount
 }
 
 // logAtMost is how many warnings a second go into the log.

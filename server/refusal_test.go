@@ -34,6 +34,35 @@ hooks:
 	}
 }
 
+// Whoever sends a genuine request again takes nothing away from the rate.
+func TestReplaysLeaveTheRate(t *testing.T) {
+	d := openPublic(t, `
+hooks:
+  /limited:
+    verify: {github: `+theSecret+`}
+    rate_limit: 2/h
+    rules: [{name: always, run: "true"}]
+`)
+	d.fakeIntake.dedupes = true
+	post := func(id string) int {
+		return d.send(t, d.request(t, "POST", "/limited", mainPush, "X-Hub-Signature-256", githubSignature(theSecret, mainPush), "X-GitHub-Delivery", id)).status
+	}
+	if got := post("1"); got != 202 {
+		t.Fatal(got)
+	}
+	for range 5 {
+		if got := post("1"); got != 200 {
+			t.Errorf("sent again: %d", got)
+		}
+	}
+	if got := post("2"); got != 202 {
+		t.Errorf("the next: %d", got)
+	}
+	if got := post("3"); got != 429 {
+		t.Errorf("one too many: %d", got)
+	}
+}
+
 // A 401 says how to prove oneself where HTTP has a name for it.
 func TestChallenge(t *testing.T) {
 	d := openPublic(t, `

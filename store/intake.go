@@ -93,7 +93,7 @@ func (s *Store) recordInstead(d *rules.Delivery, verdict rules.Verdict, reason s
 // effort. It gives the delivery its id at once and never waits for the disk:
 // what comes quicker than it can be written is dropped and counted. Only the
 // newest 10,000 of these deliveries are kept, and the newest 10,000 that were
-// rejected apart from them. As those come from anybody, only a body of up to 64 KiB
+// rejected, or are handshakes, apart from them. As those come from anybody, only a body of up to 64 KiB
 // is kept of them.
 //
 // The id stays 0 when none can be given that is sure never to be used again,
@@ -128,7 +128,7 @@ func (s *Store) offer(d *rules.Delivery) bool {
 	if err != nil {
 		return false
 	}
-	kept, id := s.writer.shareOf(d.Verdict), d.ID
+	kept, id := s.writer.shareOf(d), d.ID
 	return s.queue.offer(task{do: rows.insert, size: rows.size(), kept: kept, done: func(err error) {
 		if err != nil {
 			s.drop(err)

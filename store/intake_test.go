@@ -290,7 +290,7 @@ func TestUnacceptedArePruned(t *testing.T) {
 	}
 }
 
-// What was rejected pushes nothing out but what was rejected, and the clock, set
+// What was rejected, or is a handshake, pushes nothing out but its like, and the clock, set
 // back meanwhile, does not make the newest look like the oldest.
 func TestRejectedHaveAShareOfTheirOwn(t *testing.T) {
 	dir := t.TempDir()
@@ -309,14 +309,18 @@ func TestRejectedHaveAShareOfTheirOwn(t *testing.T) {
 
 	s = open(t, dir)
 	var rejected []int64
-	for range 300 {
+	for i := range 300 {
 		d := newDelivery("/a", "")
-		d.Verdict = rules.Rejected
+		if i%2 == 0 {
+			d.Verdict = rules.Rejected
+		} else {
+			d.Decisions = nil // no rule is asked about a handshake
+		}
 		s.Record(d)
 		rejected = append(rejected, d.ID)
 	}
 	flush(t, s)
-	if n := count(t, s, "delivery WHERE verdict = 'rejected'"); n != keepUnaccepted {
+	if n := count(t, s, "delivery WHERE "+byStrangers); n != keepUnaccepted {
 		t.Errorf("%d rejected ones are kept", n)
 	}
 	for _, id := range []int64{ignored.ID, rejected[0], rejected[299]} {
@@ -333,7 +337,7 @@ func TestRejectedHaveAShareOfTheirOwn(t *testing.T) {
 func fill(t *testing.T, dir string, n int) {
 	_, err := rawDB(t, dir).Exec(`WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT ?)
 		INSERT INTO delivery (id, hook, received_at, remote_ip, method, path, event, event_id, verdict, reason, rules, size, headers)
-		SELECT i, '/a', ? + i, '', '', '', '', '', 'ignored', '', '[]', 0, 'null' FROM n`,
+		SELECT i, '/a', ? + i, '', '', '', '', '', 'ignored', '', '[{"rule":"other"}]', 0, 'null' FROM n`,
 		n, noon.UnixMicro())
 	if err != nil {
 		t.Fatal(err)

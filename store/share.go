@@ -10,14 +10,16 @@ const (
 	keepUnaccepted = 10_000          // deliveries of a share, kept on disk
 	pruneBatch     = 2 * recordBatch // deleted at most in one batch: more than come in
 
-	unacceptedIDs = `SELECT id, verdict = 'rejected' FROM delivery INDEXED BY delivery_unaccepted WHERE ` + unaccepted + ` ORDER BY id`
+	// byStrangers is rules.Delivery.ByStrangers.
+	byStrangers   = `(verdict = 'rejected' OR verdict = 'ignored' AND rules = '[]')`
+	unacceptedIDs = `SELECT id, ` + byStrangers + ` FROM delivery INDEXED BY delivery_unaccepted WHERE ` + unaccepted + ` ORDER BY id`
 
 	deleteUnaccepted = `DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))`
 )
 
 // A share is the deliveries of one kind that are on disk and fired nothing. What
-// was rejected has one of its own: anybody can send it, and a flood of it must
-// not push out what the rules have ignored.
+// was rejected has one of its own, together with handshakes: anybody can send it,
+// and a flood of it must not push out what the rules have ignored.
 //
 // The ids are in the order in which they came, which the times need not be: they
 // are the wall clock's, which may be set. Some may be gone already because they
@@ -25,9 +27,9 @@ const (
 // no harm. The writer's goroutine alone uses it.
 type share struct{ ids []int64 }
 
-func (w *writer) shareOf(v rules.Verdict) *share {
-	if v == rules.Rejected {
-		return &w.rejected
+func (w *writer) shareOf(d *rules.Delivery) *share {
+	if d.ByStrangers() {
+		return &w.strangers
 	}
 	return &w.unfired
 }
@@ -41,13 +43,13 @@ func (w *writer) loadShares(ctx context.Context) error {
 	defer rows.Close()
 	for rows.Next() {
 		var id int64
-		var rejected bool
-		if err := rows.Scan(&id, &rejected); err != nil {
+		var byStrangers bool
+		if err := rows.Scan(&id, &byStrangers); err != nil {
 			return err
 		}
 		kept := &w.unfired
-		if rejected {
-			kept = &w.rejected
+		if byStrangers {
+			kept = &w.strangers
 		}
 		kept.ids = append(kept.ids, id)
 	}
@@ -57,7 +59,7 @@ func (w *writer) loadShares(ctx context.Context) error {
 // pruning lists the tasks that delete the oldest of each share for which one of
 // these tasks leaves no room.
 func (w *writer) pruning(tasks []task) (more []task) {
-	for _, s := range []*share{&w.rejected, &w.unfired} {
+	for _, s := range []*share{&w.strangers, &w.unfired} {
 		coming := 0
 		for _, t := range tasks {
 			if t.kept == s {

@@ -20,7 +20,7 @@ type writer struct {
 	deliveries *counter
 	runs       *counter
 
-	rejected    share     // deliveries on disk that nobody has verified
+	strangers   share     // deliveries on disk that anybody can have sent
 	unfired     share     // and others that fired nothing
 	lastRecords time.Time // when records were last taken along
 

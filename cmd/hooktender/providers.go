@@ -15,23 +15,24 @@ import (
 // A provider is a preset as people see it: in the listing, in JSON, and on the
 // page docs/providers.md, which is made of it.
 type provider struct {
-	Name       string          `json:"name"`
-	Title      string          `json:"title"`
-	Verify     string          `json:"verify"` // how it is written in a configuration
-	Proof      string          `json:"proof"`
-	Headers    []string        `json:"headers"`
-	Window     string          `json:"window"`     // how far the sender's time may be off; "": none is judged
-	ID         []string        `json:"id"`         // where request.id is taken from, the first present
-	IDSigned   bool            `json:"id_signed"`  // no one else can choose it; true where there is none, or nothing is signed
-	Event      []string        `json:"event"`      // likewise request.event
-	Params     []providerParam `json:"params"`     // beside the secret
-	PublicURL  bool            `json:"public_url"` // needs server.public_url
-	Handshakes []string        `json:"handshakes"` // answered without any rule
-	Setup      string          `json:"setup"`
-	Note       string          `json:"note"`
-	NotSigned  string          `json:"not_signed"` // what rules read all the same
-	Tested     verify.Evidence `json:"tested"`
-	Recorded   []string        `json:"recorded"` // deliveries that send has
+	Name        string          `json:"name"`
+	Title       string          `json:"title"`
+	Verify      string          `json:"verify"` // how it is written in a configuration
+	Proof       string          `json:"proof"`
+	Headers     []string        `json:"headers"`
+	Window      string          `json:"window"`       // how far the sender's time may be off; "": none is judged
+	ID          []string        `json:"id"`           // where request.id is taken from, the first present
+	IDSigned    bool            `json:"id_signed"`    // no one else can choose it; true where there is none, or nothing is signed
+	Event       []string        `json:"event"`        // likewise request.event
+	EventSigned bool            `json:"event_signed"` // as id_signed
+	Params      []providerParam `json:"params"`       // beside the secret
+	PublicURL   bool            `json:"public_url"`   // needs server.public_url
+	Handshakes  []string        `json:"handshakes"`   // answered without any rule
+	Setup       string          `json:"setup"`
+	Note        string          `json:"note"`
+	NotSigned   string          `json:"not_signed"` // what rules read all the same
+	Tested      verify.Evidence `json:"tested"`
+	Recorded    []string        `json:"recorded"` // deliveries that send has
 }
 
 type providerParam struct {
@@ -81,7 +82,7 @@ func newProvider(name string) provider {
 	s, _ := verify.Preset(name)
 	p := provider{
 		Name: name, Title: s.Title, Verify: s.Example(name), Proof: s.Describe(), Headers: orEmpty(s.Headers()), Window: s.Window(),
-		ID: orEmpty(s.ID), IDSigned: s.SignsID(), Event: orEmpty(s.Event), Params: []providerParam{}, PublicURL: s.NeedsURL(),
+		ID: orEmpty(s.ID), IDSigned: s.SignsID(), Event: orEmpty(s.Event), EventSigned: s.SignsEvent(), Params: []providerParam{}, PublicURL: s.NeedsURL(),
 		Handshakes: orEmpty(s.Handshake), Setup: s.Setup, Note: s.Note, NotSigned: s.Cover().Gap, Tested: s.Tested,
 		Recorded: orEmpty(recordedOf(name).names()),
 	}
@@ -123,9 +124,14 @@ func listProviders(w io.Writer, asJSON bool) error {
 
 // spellID says where the id stands, and whether it could be another's choice.
 func (p provider) spellID() string {
-	text := strings.Join(p.ID, ", ")
-	if !p.IDSigned {
-		text += " (not signed: whoever sends a genuine request again can change it)"
+	return spellPlaces(p.ID, p.IDSigned, "not signed: whoever sends a genuine request again can change it")
+}
+
+// spellPlaces names places, and says of those that are not signed what that means.
+func spellPlaces(places []string, signed bool, unsigned string) string {
+	text := strings.Join(places, ", ")
+	if !signed {
+		text += " (" + unsigned + ")"
 	}
 	return text
 }
@@ -151,7 +157,7 @@ func (p provider) print(w io.Writer) {
 		field(w, "time", "at most "+p.Window+" off, judged after the signature")
 	}
 	field(w, "request.id", p.spellID())
-	field(w, "event", strings.Join(p.Event, ", "))
+	field(w, "event", spellPlaces(p.Event, p.EventSigned, "not signed"))
 	field(w, "handshakes", strings.Join(p.Handshakes, ", "))
 	field(w, "note", p.Note)
 	field(w, "not signed", p.NotSigned)

@@ -41,10 +41,7 @@ A provider that checks the address first is answered without any rule; the names
 		if len(p.Handshakes) > 0 {
 			proof += ". Handshakes: " + strings.Join(p.Handshakes, ", ")
 		}
-		names := fmt.Sprintf("%s; %s", orDash(p.ID), orDash(p.Event))
-		if !p.IDSigned {
-			names = fmt.Sprintf("%s (not signed); %s", orDash(p.ID), orDash(p.Event))
-		}
+		names := orDash(p.ID, p.IDSigned) + "; " + orDash(p.Event, p.EventSigned)
 		setup := p.Setup
 		for _, param := range p.Params {
 			setup += fmt.Sprintf("; %s: %s", param.Name, param.About)
@@ -70,11 +67,11 @@ A provider that checks the address first is answered without any rule; the names
 	return b.Bytes()
 }
 
-func orDash(places []string) string {
+func orDash(places []string, signed bool) string {
 	if len(places) == 0 {
 		return "–"
 	}
-	return strings.Join(places, ", ")
+	return spellPlaces(places, signed, "not signed")
 }
 
 // cell keeps a text from being taken for more than the cell of a table.

@@ -83,22 +83,22 @@ func textMessage(text string) message {
 }
 
 // identify reads the kind of notification out of its XML.
-func (p *braintree) identify(r *Request) (event, id string) {
+func (p *braintree) identify(r *Request) (n naming) {
 	values, err := r.formValues()
 	if err != nil {
-		return "", ""
+		return naming{}
 	}
 	text, err := base64.StdEncoding.DecodeString(strings.NewReplacer("\r", "", "\n", "").Replace(values.Get("bt_payload")))
 	if err != nil {
-		return "", ""
+		return naming{}
 	}
 	var notification struct {
 		Kind string `xml:"kind"`
 	}
 	if xml.NewDecoder(bytes.NewReader(text)).Decode(&notification) != nil {
-		return "", ""
+		return naming{}
 	}
-	return notification.Kind, ""
+	return naming{event: notification.Kind, signsEvent: true}
 }
 
 // sign takes the body for the XML of a notification, unless it is a form that

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +19,8 @@ type Member struct {
 func Any(members ...Member) *Verifier { return combine(members, false) }
 
 // All makes the verifier of a hook that believes a request only if every member
-// does. Event and id are those of the first member that names them.
+// does. Event and id are those of the first member that names and signs them, or
+// else of the first that names them.
 func All(members ...Member) *Verifier { return combine(members, true) }
 
 func combine(members []Member, all bool) *Verifier {
@@ -73,25 +73,32 @@ func (p *combined) verify(r *Request) error {
 }
 
 // identify takes event and id from the member that believed the request, if one
-// did; else, and of all, from the first that names them.
-func (p *combined) identify(r *Request) (event, id string) {
-	if v := r.believed[p]; v != nil {
-		return v.Identify(r)
+// did; else, and of all, from the first that names and signs them, or just names
+// them: beside an id that is signed, another's is whatever its sender likes.
+func (p *combined) identify(r *Request) (n naming) {
+	if v := r.believer(p); v != nil {
+		return v.naming(r)
 	}
 	for _, m := range p.members {
-		e, i := m.Identify(r)
-		event, id = cmp.Or(event, e), cmp.Or(id, i)
+		of := m.naming(r)
+		if of.event != "" && (n.event == "" || of.signsEvent && !n.signsEvent) {
+			n.event, n.signsEvent = of.event, of.signsEvent
+		}
+		if of.id != "" && (n.id == "" || of.signsID && !n.signsID) {
+			n.id, n.signsID = of.id, of.signsID
+		}
 	}
-	return event, id
+	return n
 }
 
-// apart is that of the member that names the id.
+// apart is that of the member whose id counts.
 func (p *combined) apart(r *Request) string {
-	if v := r.believed[p]; v != nil {
+	if v := r.believer(p); v != nil {
 		return v.Apart(r)
 	}
+	counts := p.identify(r)
 	for _, m := range p.members {
-		if _, id := m.Identify(r); id != "" {
+		if of := m.naming(r); of.id != "" && of.id == counts.id && of.signsID == counts.signsID {
 			return m.Apart(r)
 		}
 	}

@@ -150,6 +150,30 @@ func TestCombinedIdentifies(t *testing.T) {
 	}
 }
 
+// Of all, a signed id counts before one that anybody can change, whatever the
+// order, and so does the name of an event.
+func TestSignedIDsComeFirst(t *testing.T) {
+	gitlab, signed := member(t, "gitlab", otherSecret), member(t, "standard-webhooks", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+	for _, v := range []*Verifier{All(gitlab, signed), All(signed, gitlab), All(Member{"all", All(gitlab, signed)}), All(member(t, "bearer"), gitlab, signed)} {
+		r := newRequest()
+		r.Body = []byte(`{"type":"paid"}`)
+		r.Header.Set("webhook-id", "signed")
+		mustSign(t, v, r)
+		for _, another := range []string{"", "1", "2"} {
+			again := r.clone()
+			again.Header.Set("Idempotency-Key", another)
+			again.Header.Set("X-Gitlab-Event", another)
+			if err := v.Verify(again); err != nil {
+				t.Fatal(err)
+			}
+			event, id := v.Identify(again)
+			if apart := v.EventApart(again); event != "paid" || id != "signed" || apart != "paid" {
+				t.Errorf("event %q, id %q, apart by %q", event, id, apart)
+			}
+		}
+	}
+}
+
 func TestCombinedMasksWhatAnyMemberMasks(t *testing.T) {
 	token := Member{"token", compile(t, Scheme{Type: "token", Token: Sources{"query:key"}})}
 	whatsapp := member(t, "whatsapp")

@@ -67,7 +67,7 @@ func (s Scheme) Compile(secrets []Secret, params map[string]string) (*Verifier, 
 	c := &compiler{scheme: s, secrets: secrets, params: params}
 	c.checkSecrets()
 	c.idFrom = c.sources("id", s.ID)
-	v := &Verifier{id: c.idFrom, event: c.sources("event", s.Event), apart: c.sources("apart", s.Apart)}
+	v := &Verifier{id: s.marked(c.idFrom), event: s.marked(c.sources("event", s.Event)), apart: c.sources("apart", s.Apart)}
 	v.proof = compile(c)
 	v.needsURL = c.needsURL
 	v.handshakes = c.handshakes()

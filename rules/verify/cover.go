@@ -38,7 +38,9 @@ func (s Scheme) Cover() Cover {
 			return Cover{Gap: "the body of a token without " + s.JWT.BodyHash.Claim}
 		}
 		return Cover{}
-	case "twilio", "contentful", "shopify-query":
+	case "twilio":
+		return Cover{Query: true, Gap: "where the value of a form's field ends and the next name begins: whoever has seen one genuine request can move what looks like a name from one to the other"}
+	case "contentful", "shopify-query":
 		return Cover{Query: true}
 	case "braintree":
 		return Cover{Fields: []string{"bt_payload", "bt_signature"}, Form: true}

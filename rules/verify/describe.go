@@ -118,9 +118,7 @@ func (s Scheme) Headers() (names []string) {
 	case "contentful":
 		places = append(places, "header:X-Contentful-Signature", "header:"+contentfulNames, "header:"+contentfulTime)
 	case "mtls":
-		for _, name := range mtlsHeaders {
-			places = append(places, "header:"+name)
-		}
+		places = append(places, "header:"+clientCert)
 	}
 	if s.Keys != nil {
 		places = append(places, s.Keys.From...)
@@ -133,22 +131,26 @@ func (s Scheme) Headers() (names []string) {
 	return names
 }
 
-// SignsID reports whether an id that stands in a header is signed. One that is
-// not can be changed by whoever sends a genuine request again. A scheme that signs
-// nothing, or has its ids elsewhere, is not asked.
+// SignsID reports whether the id is signed. One that is not can be changed by
+// whoever sends a genuine request again. A scheme that signs nothing is not asked.
 func (s Scheme) SignsID() bool {
-	if s.Type == "token" || s.Type == "basic" || s.Type == "mtls" {
+	if s.Cover().Request {
 		return true
 	}
 	for _, place := range s.ID {
+		if !s.signs(place) {
+			return false
+		}
 		if !strings.HasPrefix(place, "header:") {
 			return true // which is in the body, and looked at before what follows
 		}
-		if !strings.Contains(s.Signed, "{id}") && !strings.Contains(s.Signed, "{"+place+"}") {
-			return false
-		}
 	}
 	return true
+}
+
+// SignsEvent reports likewise whether the event's name is signed.
+func (s Scheme) SignsEvent() bool {
+	return s.Cover().Request || !slices.ContainsFunc(s.Event, func(place string) bool { return !s.signs(place) })
 }
 
 // NeedsURL reports whether server.public_url is part of what is signed.

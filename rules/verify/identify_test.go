@@ -14,8 +14,8 @@ var unsignedIDs = []string{
 	"jira", "razorpay", "woocommerce", "zendesk", "sanity",
 }
 
-// Whoever sends a genuine request again does not make a new one of it by a header
-// that is not signed, where there is an id that is.
+// Whoever sends a genuine request again does not make a new one of it by an id or
+// the name of an event that is not signed, where there is an id that is.
 func TestUnsignedHeadersAreNoIDs(t *testing.T) {
 	byNature := map[string]bool{}
 	for _, name := range unsignedIDs {
@@ -47,7 +47,14 @@ func TestUnsignedHeadersAreNoIDs(t *testing.T) {
 		if set == 0 && body > 0 {
 			t.Fatal("no id can be set")
 		}
+		if len(v.event) > 0 {
+			_ = v.event[0].set(r, "first")
+		}
 		genuine := mustSign(t, v, r)
+		known := func(r *Request) string {
+			_, id := v.Identify(r)
+			return strings.Join([]string{v.EventApart(r), id, v.Apart(r)}, " ")
+		}
 		_, id := v.Identify(genuine)
 		if id == "" && v.id[0].kind == inHeader {
 			t.Fatal("no id")
@@ -57,9 +64,19 @@ func TestUnsignedHeadersAreNoIDs(t *testing.T) {
 			again := genuine.clone()
 			again.Header.Set(header, "another")
 			if v.Verify(again) == nil {
-				_, other := v.Identify(again)
-				changed = changed || other != id || v.Apart(again) != v.Apart(genuine)
+				changed = changed || known(again) != known(genuine)
 			}
+		}
+		renamed := false
+		for _, place := range v.event {
+			again := genuine.clone()
+			if !s.Cover().Request && place.set(again, "another") == nil && v.Verify(again) == nil {
+				renamed = true
+				changed = changed || known(again) != known(genuine)
+			}
+		}
+		if renamed && s.SignsEvent() {
+			t.Error("SignsEvent is true, and the event can have another name")
 		}
 		if changed != byNature[name] {
 			t.Errorf("another header makes another event: %v, want %v", changed, byNature[name])

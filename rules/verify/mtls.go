@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -14,19 +15,29 @@ import (
 // connection was made with it, or a proxy that is trusted passes it on; from
 // anybody else such a header is just a text that anybody can copy.
 type mtls struct {
-	roots *x509.CertPool
-	name  string // that the certificate must bear; "" for any that the CA signed
+	roots  *x509.CertPool
+	name   string // that the certificate must bear; "" for any that the CA signed
+	header source // in which the proxy passes the certificate on
 }
 
-// mtlsHeaders are those in which proxies pass certificates on: RFC 9440's, and
-// nginx's $ssl_client_escaped_cert under its usual name.
-var mtlsHeaders = []string{"Client-Cert", "X-Client-Cert"}
+// clientCert is RFC 9440's header.
+const clientCert = "Client-Cert"
+
+// mtlsHeaders are those in which proxies usually pass certificates on. One that
+// the proxy does not set it lets through, so at most one of them may be there:
+// the one that the hook names.
+var mtlsHeaders = []string{clientCert, "X-Client-Cert"}
 
 // compileMTLS takes the certificates of the CA, in PEM, for its secrets.
 func compileMTLS(c *compiler) proof {
 	c.unusedSignature()
 	c.unused("token", len(c.scheme.Token) > 0)
 	p := &mtls{roots: x509.NewCertPool(), name: c.params["name"]}
+	header, err := parseSource(inHeader + ":" + cmp.Or(c.params["header"], clientCert))
+	if err != nil {
+		c.failf("header", "%q is no name of a header; write the one that the proxy sets, as in X-Client-Cert", c.params["header"])
+	}
+	p.header = header
 	for i, s := range c.secrets {
 		if !p.roots.AppendCertsFromPEM([]byte(s.Reveal())) && s != "" && s != StandIn {
 			c.failf("ca", "number %d is no certificate in PEM", i+1)
@@ -39,7 +50,7 @@ func (p *mtls) verify(r *Request) error {
 	chain := r.Peer
 	if r.Trusted {
 		var err error
-		if chain, err = forwarded(r.Header); err != nil {
+		if chain, err = p.forwarded(r.Header); err != nil {
 			return err
 		}
 	}
@@ -75,27 +86,31 @@ func named(cert *x509.Certificate, name string) bool {
 	return slices.Contains(names, name)
 }
 
-// forwarded reads the certificate that a trusted proxy passes on.
-func forwarded(h http.Header) ([]*x509.Certificate, error) {
-	for _, name := range mtlsHeaders {
-		values := h[name]
-		if len(values) == 0 {
-			continue
+// forwarded reads the certificate that a trusted proxy passes on. A request with
+// another such header beside it is refused: that one is the sender's own, or the
+// hook names the wrong one.
+func (p *mtls) forwarded(h http.Header) ([]*x509.Certificate, error) {
+	for _, other := range mtlsHeaders {
+		if other != p.header.key && len(h[other]) > 0 {
+			return nil, reject("%s header is there, and the proxy's is %s: have the proxy remove the one, or name it (mtls: header)", other, p.header.key)
 		}
-		if len(values) > 1 {
-			return nil, reject("%s header is there %d times", name, len(values))
-		}
-		der, err := certificateBytes(values[0])
-		if err != nil {
-			return nil, reject("%s header holds no certificate that can be read", name)
-		}
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, reject("%s header holds no certificate that can be read", name)
-		}
-		return []*x509.Certificate{cert}, nil
 	}
-	return nil, nil
+	values := h[p.header.key]
+	switch {
+	case len(values) == 0:
+		return nil, nil
+	case len(values) > 1:
+		return nil, reject("%s is there %d times", p.header, len(values))
+	}
+	der, err := certificateBytes(values[0])
+	if err != nil {
+		return nil, reject("%s holds no certificate that can be read", p.header)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, reject("%s holds no certificate that can be read", p.header)
+	}
+	return []*x509.Certificate{cert}, nil
 }
 
 // certificateBytes reads :base64: (RFC 9440, section 2.1) or escaped PEM.
@@ -122,12 +137,6 @@ func (p *mtls) sign(*Request) error {
 	return errors.New("a client certificate belongs to the connection; use curl --cert")
 }
 
-func (p *mtls) places() sources {
-	var places []string
-	for _, name := range mtlsHeaders {
-		places = append(places, "header:"+name)
-	}
-	return known(places...)
-}
+func (p *mtls) places() sources { return sources{p.header} }
 
 func (p *mtls) secrets() sources { return nil }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/base64"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,34 @@ func TestTwilioURLs(t *testing.T) {
 	r := signedAs("https://example.com/a")
 	r.Header.Set("Content-Type", "application/json")
 	checkVerdict(t, v.Verify(r), false) // a body that nothing speaks for
+}
+
+// What is signed of a form has nothing between its names and values, so it can be
+// cut elsewhere; what then looks like no form of Twilio's is refused.
+func TestTwilioFormIsNotCutElsewhere(t *testing.T) {
+	v := preset(t, "twilio")
+	with := func(body string) *Request {
+		r := newRequest()
+		r.URL, r.Body = "https://hooks.example.com/twilio", []byte(body)
+		r.Header = http.Header{"Content-Type": {urlencoded}}
+		return r
+	}
+	signed := mustSign(t, v, with("Body=reboot+nowFrom%2B15550000&From=%2B15551&MediaUrl0=x&MessagingBinding.Address=x&SipHeader_X-Account=x&To=%2B1999"))
+	checkVerdict(t, v.Verify(signed.clone()), true)
+	const rest = "&MediaUrl0=x&MessagingBinding.Address=x&SipHeader_X-Account=x&To=%2B1999"
+	for body, reason := range map[string]string{
+		"Body=reboot+now&From=%2B15550000&From%2B15551=" + rest:                               "none of Twilio's",
+		"Body=reboot+nowFrom%2B15550000&From=%2B15551" + rest + "&To=%2B1999":                 "2 times",
+		"Body=reboot+nowFrom%2B15550000&From=%2B15551" + rest + "&Body=evil":                  "2 times",
+		"Body=reboot+now&From=%2B15550000&From=%2B15551" + rest:                               "2 times",
+		"Body=reboot&+nowFrom%2B15550000From%2B15551MediaUrl0x=" + rest[len("&MediaUrl0=x"):]: "",
+	} {
+		r := signed.clone()
+		r.Body, r.form = []byte(body), nil
+		if err := v.Verify(r); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%s: %v, want %q", body, err, reason)
+		}
+	}
 }
 
 func TestBraintree(t *testing.T) {

@@ -258,39 +258,46 @@ func TestMTLS(t *testing.T) {
 	own := certificate(t, leafOf("monitor.example.com"), leafOf("monitor.example.com"), leafPair.public, leafPair.private())
 	rfc9440 := func(c *x509.Certificate) string { return ":" + base64.StdEncoding.EncodeToString(c.Raw) + ":" }
 	nginx := func(c *x509.Certificate) string { return strings.ReplaceAll(url.PathEscape(certPEM(c)), "+", "%2B") }
+	type headers = map[string]string
 	tests := []struct {
 		name    string
 		want    string // the certificate's name
 		peer    []*x509.Certificate
-		header  [2]string
+		header  headers
 		trusted bool
 		after   time.Duration
 		reason  string
+		named   string // the header, as the hook has it
 	}{
-		{"on the connection", "", []*x509.Certificate{leaf}, [2]string{}, false, 0, ""},
-		{"by its URI", "spiffe://example.com/monitor", []*x509.Certificate{leaf}, [2]string{}, false, 0, ""},
-		{"through a proxy", "monitor.example.com", nil, [2]string{"Client-Cert", rfc9440(leaf)}, true, 0, ""},
-		{"through nginx", "monitor.example.com", nil, [2]string{"X-Client-Cert", nginx(leaf)}, true, 0, ""},
-		{"a header from anybody", "", nil, [2]string{"Client-Cert", rfc9440(leaf)}, false, 0, "no certificate"},
-		{"the proxy's own certificate", "", []*x509.Certificate{leaf}, [2]string{}, true, 0, "no certificate"},
-		{"nothing", "", nil, [2]string{}, false, 0, "no certificate"},
-		{"of no CA", "", []*x509.Certificate{own}, [2]string{}, false, 0, "not one of the CA"},
-		{"expired", "", []*x509.Certificate{leaf}, [2]string{}, false, 2 * time.Hour, "not valid now"},
-		{"another name", "other.example.com", []*x509.Certificate{leaf}, [2]string{}, false, 0, "another name"},
-		{"the name of its subject, beside others", "leaf", []*x509.Certificate{leaf}, [2]string{}, false, 0, "another name"},
-		{"not readable", "", nil, [2]string{"Client-Cert", ":!:"}, true, 0, "no certificate that can be read"},
+		{"on the connection", "", []*x509.Certificate{leaf}, nil, false, 0, "", ""},
+		{"by its URI", "spiffe://example.com/monitor", []*x509.Certificate{leaf}, nil, false, 0, "", ""},
+		{"through a proxy", "monitor.example.com", nil, headers{"Client-Cert": rfc9440(leaf)}, true, 0, "", ""},
+		{"through nginx", "monitor.example.com", nil, headers{"X-Client-Cert": nginx(leaf)}, true, 0, "", "x-client-cert"},
+		{"a header from anybody", "", nil, headers{"Client-Cert": rfc9440(leaf)}, false, 0, "no certificate", ""},
+		{"the proxy's own certificate", "", []*x509.Certificate{leaf}, nil, true, 0, "no certificate", ""},
+		{"nothing", "", nil, nil, false, 0, "no certificate", ""},
+		{"of no CA", "", []*x509.Certificate{own}, nil, false, 0, "not one of the CA", ""},
+		{"expired", "", []*x509.Certificate{leaf}, nil, false, 2 * time.Hour, "not valid now", ""},
+		{"another name", "other.example.com", []*x509.Certificate{leaf}, nil, false, 0, "another name", ""},
+		{"the name of its subject, beside others", "leaf", []*x509.Certificate{leaf}, nil, false, 0, "another name", ""},
+		{"not readable", "", nil, headers{"Client-Cert": ":!:"}, true, 0, "no certificate that can be read", ""},
+		{"in a header of the proxy's own", "", nil, headers{"Ssl-Client-Cert": nginx(leaf)}, true, 0, "", "ssl-client-cert"},
+		{"in a header that the hook does not name", "", nil, headers{"X-Client-Cert": nginx(leaf)}, true, 0, "have the proxy remove", ""},
+		{"in the stranger's header, where the proxy's is absent", "", nil, headers{"Client-Cert": rfc9440(leaf)}, true, 0, "have the proxy remove", "X-Client-Cert"},
+		{"in the stranger's header beside the proxy's", "", nil, headers{"Client-Cert": rfc9440(leaf), "X-Client-Cert": nginx(own)}, true, 0, "have the proxy remove", "X-Client-Cert"},
+		{"in the proxy's header beside a stranger's", "", nil, headers{"Client-Cert": rfc9440(leaf), "X-Client-Cert": nginx(leaf)}, true, 0, "have the proxy remove", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, _ := Preset("mtls")
-			v, err := s.Compile([]Secret{Secret(certPEM(root))}, map[string]string{"name": tt.want})
+			v, err := s.Compile([]Secret{Secret(certPEM(root))}, map[string]string{"name": tt.want, "header": tt.named})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := newRequest()
 			r.Peer, r.Trusted, r.Now = tt.peer, tt.trusted, testNow.Add(tt.after)
-			if tt.header[0] != "" {
-				r.Header.Set(tt.header[0], tt.header[1])
+			for name, value := range tt.header {
+				r.Header.Set(name, value)
 			}
 			err = v.Verify(r)
 			checkVerdict(t, err, tt.reason == "")
@@ -301,6 +308,10 @@ func TestMTLS(t *testing.T) {
 				t.Error("signed a request with a certificate")
 			}
 		})
+	}
+	s, _ := Preset("mtls")
+	if _, err := s.Compile([]Secret{Secret(certPEM(root))}, map[string]string{"header": "X Client"}); err == nil || !strings.Contains(err.Error(), "header: ") {
+		t.Errorf("a header that is none: %v", err)
 	}
 }
 

@@ -29,14 +29,32 @@ type Request struct {
 	form  *form
 	json  *jsonText
 
-	believed map[*combined]*Verifier // who of any believed the request
+	// Beliefs are handed on from one Request to another about the same event; nil
+	// where there is but one.
+	Beliefs *Beliefs
 }
 
+// Beliefs say which of several schemes believed a request, once one did: the
+// others' places in it are whatever its sender likes. They belong to one
+// goroutine.
+type Beliefs struct{ by map[*combined]*Verifier }
+
 func (r *Request) believe(by *combined, v *Verifier) {
-	if r.believed == nil {
-		r.believed = map[*combined]*Verifier{}
+	if r.Beliefs == nil {
+		r.Beliefs = &Beliefs{}
 	}
-	r.believed[by] = v
+	if r.Beliefs.by == nil {
+		r.Beliefs.by = map[*combined]*Verifier{}
+	}
+	r.Beliefs.by[by] = v
+}
+
+// believer is the one of several schemes that believed the request, nil for none.
+func (r *Request) believer(of *combined) *Verifier {
+	if r.Beliefs == nil {
+		return nil
+	}
+	return r.Beliefs.by[of]
 }
 
 // queryValues reads what it can of the query. A broken pair elsewhere in it

@@ -25,6 +25,8 @@ type source struct {
 	name string   // as written; what people recognise
 	key  string   // a header's canonical name
 	path []string // of a JSON value; of one in a form, behind the field
+
+	signed bool // known of event and id only: nobody else can change what stands here
 }
 
 // evidence is a request under examination, with the list that its signature
@@ -194,11 +196,22 @@ func (l sources) require(e evidence) (string, error) {
 
 // peek is first for a value that decides nothing here.
 func (l sources) peek(r *Request) string {
-	v, err := l.first(evidence{Request: r})
-	if err != nil {
-		return ""
-	}
+	v, _ := l.peekSigned(r)
 	return v
+}
+
+// peekSigned tells as well whether the value is signed.
+func (l sources) peekSigned(r *Request) (value string, signed bool) {
+	for _, s := range l {
+		v, err := s.get(evidence{Request: r})
+		if err != nil {
+			return "", false
+		}
+		if v != "" {
+			return v, s.signed
+		}
+	}
+	return "", false
 }
 
 // String joins the descriptions, for "no X header or Y header".

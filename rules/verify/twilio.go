@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -81,6 +82,14 @@ func checkTwilioBody(r *Request) error {
 	return nil
 }
 
+// twilioField is what Twilio's names look like: MediaUrl0, ReasonConferenceEnded,
+// MessagingBinding.Address, SipHeader_X-Account. Nothing stands in the message
+// between a name and its value, nor between a value and the next name, so a form
+// can be cut elsewhere; a number, an address or a sentence is no name.
+var twilioField = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
+
+// writeTwilioFields refuses a field that is there twice: the libraries of Twilio
+// sign it once, so that its copy would be anybody's.
 func writeTwilioFields(w io.Writer, e evidence, _ []byte) error {
 	if e.queryValues().Has(twilioBodyHash) || len(e.Body) == 0 {
 		return nil
@@ -90,11 +99,14 @@ func writeTwilioFields(w io.Writer, e evidence, _ []byte) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		texts := slices.Sorted(slices.Values(values[name]))
-		for _, v := range slices.Compact(texts) {
-			if _, err := io.WriteString(w, name+v); err != nil {
-				return err
-			}
+		if len(values[name]) > 1 {
+			return reject("form field is there %d times", len(values[name]))
+		}
+		if !twilioField.MatchString(name) {
+			return reject("form field has a name that is none of Twilio's")
+		}
+		if _, err := io.WriteString(w, name+values[name][0]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -145,8 +157,8 @@ func (p *twilio) sign(r *Request) error {
 var twilioIDs = known("form:MessageSid", "form:CallSid")
 
 // identify takes what is signed as a whole for the id of what has none.
-func (p *twilio) identify(r *Request) (event, id string) {
-	return "", cmp.Or(twilioIDs.peek(r), p.apart(r))
+func (p *twilio) identify(r *Request) naming {
+	return naming{id: cmp.Or(twilioIDs.peek(r), p.apart(r)), signsID: true}
 }
 
 // apart is the signature: it is over all there is of an event, so two that differ

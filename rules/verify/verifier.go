@@ -34,7 +34,13 @@ type proof interface {
 // An identifier is a proof that knows an event's name and id better than places
 // in the request tell.
 type identifier interface {
-	identify(r *Request) (event, id string)
+	identify(r *Request) naming
+}
+
+// A naming is what a request says that it is.
+type naming struct {
+	event, id           string // "" for what is absent
+	signsEvent, signsID bool   // nobody else can change it in a genuine request
 }
 
 // A separator is a proof that tells apart the events of one id itself.
@@ -72,10 +78,28 @@ func (v *Verifier) Verify(r *Request) error {
 // Verify first. A header is not part of most signatures, so a genuine body can
 // be sent again under another id.
 func (v *Verifier) Identify(r *Request) (event, id string) {
+	n := v.naming(r)
+	return n.event, n.id
+}
+
+func (v *Verifier) naming(r *Request) (n naming) {
 	if p, ok := v.proof.(identifier); ok {
 		return p.identify(r)
 	}
-	return v.event.peek(r), v.id.peek(r)
+	n.event, n.signsEvent = v.event.peekSigned(r)
+	n.id, n.signsID = v.id.peekSigned(r)
+	return n
+}
+
+// EventApart returns the event's name where it may tell apart events of one id, ""
+// where it may not: whoever sends a genuine request again can change a name that
+// is not signed, and must not make another event of a signed id by that.
+func (v *Verifier) EventApart(r *Request) string {
+	n := v.naming(r)
+	if n.signsEvent || n.id != "" && !n.signsID {
+		return n.event
+	}
+	return ""
 }
 
 // Apart returns what differs between the events that a provider sends under one
