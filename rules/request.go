@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/hooktender/hooktender/rules/verify"
 )
 
 // A Request is what arrived, as rules see it. The body is the untouched bytes.
@@ -26,6 +28,8 @@ type Request struct {
 	Event    string              // as the provider names it; set by Hook.Verify
 	ID       string              // likewise
 	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
+
+	proven *verify.Request // of a packed one: as it was sent, and who of several schemes believed it
 
 	unpacked bool // the body is not as it was sent, and the proof was about that
 	settled  bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it

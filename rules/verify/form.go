@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,13 @@ type form struct {
 }
 
 // readForm reads a body as the form that its Content-Type says, and no other: who
-// may choose how it is read chooses what is read.
+// may choose how it is read chooses what is read. Of a packed body it reads nothing:
+// the bytes around what is packed may spell a form, and what the rules read is the
+// one within.
 func readForm(r *Request) *form {
+	if len(r.Body) > 0 && isPacked(r.Header) {
+		return &form{err: reject("the body is packed (Content-Encoding), so that its fields cannot be what is signed")}
+	}
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	var f form
 	switch {
@@ -45,6 +51,13 @@ func readForm(r *Request) *form {
 		return &form{err: reject("form cannot be read")}
 	}
 	return &f
+}
+
+// isPacked tells whether a header says that the body is not read as it is.
+func isPacked(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("Content-Encoding"), func(encoding string) bool {
+		return encoding != "" && !strings.EqualFold(encoding, "identity")
+	})
 }
 
 func readFields(text string) (url.Values, error) {

@@ -32,6 +32,14 @@ type Request struct {
 	believed map[*combined]*Verifier // who of any believed the request
 }
 
+// Unpacked returns the request with what its body holds in place of the body: not to
+// be verified, but to be identified as the scheme does that believed it.
+func (r *Request) Unpacked(header http.Header, body []byte) *Request {
+	of := *r
+	of.Header, of.Body, of.form, of.json = header, body, nil, nil
+	return &of
+}
+
 func (r *Request) believe(by *combined, v *Verifier) {
 	if r.believed == nil {
 		r.believed = map[*combined]*Verifier{}
