@@ -55,14 +55,47 @@ func takesQuery(r *Request) bool {
 func (p *proof) reading(said content) reading {
 	cover := p.cover()
 	r := reading{content: said, unsignedHeaders: !cover.Request, unsignedQuery: !cover.Query && cover.Fields == nil}
-	if kind := p.content(); said == contentAuto && (kind == contentJSON || kind == contentForm) {
-		r.content = kind // some send JSON as text/plain
+	if said == contentAuto {
+		r.content = p.kindOfBody(r.unsignedHeaders)
 	}
 	r.form = formFields{json: p.formField(), must: p.insistsOnField(), signed: cover.Fields}
 	for _, one := range p.each() {
 		p.checkFields(one, cover.Fields)
 	}
 	return r
+}
+
+// kindOfBody is how the bodies of a provider are read that sends one kind only, some
+// JSON as text/plain. Where it sends forms as well, the Content-Type tells which it is
+// only if it is the provider's word.
+func (p *proof) kindOfBody(unsignedHeaders bool) content {
+	kinds := strings.Split(string(p.content()), "|")
+	first := content(kinds[0])
+	switch {
+	case len(kinds) == 1 && (first == contentJSON || first == contentForm):
+		return first
+	case !unsignedHeaders:
+	case len(kinds) == 1 && first == "json-array":
+		return contentJSON
+	case first == contentJSON && len(kinds) > 1:
+		return contentEither
+	}
+	return contentAuto
+}
+
+// signedKind is how a body is read that may be JSON or a form. If the proof of a form
+// is one of its fields, the proof has gone by the Content-Type, and by the bytes of all
+// else. Otherwise it speaks of the bytes alone, so that these tell.
+func (r *reading) signedKind(req *Request) content {
+	kind, err := contentOf(req.Header)
+	asForm := err == nil && kind == contentForm
+	if r.form.signed == nil {
+		asForm = !verify.BeginsAsJSON(req.Body)
+	}
+	if asForm {
+		return contentForm
+	}
+	return contentJSON
 }
 
 // cover is what is proven of a request whichever of any has proven it, or by all

@@ -157,6 +157,9 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 		return nil, nil, err
 	}
 	env := environment{Payload: payload, Request: &requestView{request: r, hook: h}}
+	if err := h.dedupe.refusesText(h.reading, r); err != nil {
+		return nil, nil, err
+	}
 	r.Dedupe = h.dedupe.of(env)
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action

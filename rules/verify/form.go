@@ -75,6 +75,37 @@ func isForm(r *Request) bool {
 	return mediaType == urlencoded || queryIsForm(r)
 }
 
+// BeginsAsJSON reports whether a body begins as an object or array in JSON, which
+// none begins as that is a form: of these two it tells which one a body is, without
+// a header that may say anything.
+func BeginsAsJSON(body []byte) bool {
+	body = bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
+}
+
+// asSigned is the request with the Content-Type that its bytes have, where these are
+// what is signed and the header is not: whoever resends them under another one must
+// not take their id from them. Parts of a form are left as they are.
+func asSigned(r *Request) *Request {
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	isJSON := BeginsAsJSON(r.Body)
+	switch isParts := bytes.HasPrefix(r.Body, []byte("--")); {
+	case len(r.Body) == 0 || isParts:
+		return r
+	case isJSON && mediaType != urlencoded && mediaType != "multipart/form-data":
+		return r
+	case !isJSON && mediaType == urlencoded:
+		return r
+	}
+	of := *r
+	of.Header, of.form = r.Header.Clone(), nil
+	of.setHeader("Content-Type", urlencoded)
+	if isJSON {
+		of.setHeader("Content-Type", "application/json")
+	}
+	return &of
+}
+
 // queryIsForm reports whether the form is in the query, where HTML puts that of
 // a GET, and Gitea its payload.
 func queryIsForm(r *Request) bool {
