@@ -253,6 +253,43 @@ func TestQueryBesideASignedBody(t *testing.T) {
 	}
 }
 
+// Among several schemes the query counts where whatever believes the request speaks
+// of it.
+func TestQueryBesideSeveralSchemes(t *testing.T) {
+	const body, field = "{hmac: {secret: s, header: X-Signature}}", `{hmac: {secret: f, header: X-F, signed: "{form:a}"}}`
+	const whole = `{hmac: {secret: u, header: X-U, signed: "{url}{body}"}}`
+	const token = "{token: {header: X-K, secret: t}}"
+	for verification, counts := range map[string]bool{
+		body:                                    false,
+		token:                                   true,
+		whole:                                   true,
+		"{all: [" + token + ", " + body + "]}":  false,
+		"{all: [" + body + ", " + token + "]}":  false,
+		"{all: [" + token + ", " + token + "]}": true,
+		"{all: [" + token + ", " + whole + "]}": true,
+		"{all: [" + body + ", " + whole + "]}":  true,
+		"{any: [" + token + ", " + body + "]}":  false,
+		"{any: [" + field + ", " + body + "]}":  false,
+		"{any: [" + body + ", " + field + "]}":  false,
+		"{any: [" + whole + ", " + body + "]}":  false,
+		"{any: [" + token + ", " + whole + "]}": true,
+		"{any: [{all: [" + token + ", " + body + "]}, " + token + "]}":                  false,
+		"{all: [{any: [" + token + ", " + whole + "]}, " + body + "]}":                  false,
+		"{all: [{any: [" + whole + ", " + field + "]}, " + body + "]}":                  true,
+		"{all: [" + body + `, {hmac: {secret: x, header: X-T, signed: "{header:X}"}}]}`: false,
+	} {
+		h := oneHook(t, "server: {public_url: https://example.com}\nhooks: {/a: {methods: [GET], verify: "+verification+`, rules: [{name: all, run: [make, "{{ payload }}"]}]}}`)
+		signed := &verify.Request{Method: http.MethodGet, URL: "https://example.com/a?a=1", Path: "/a", RawQuery: "a=1", Header: http.Header{"X": {"x"}}, Now: time.Now()}
+		if err := h.verifier.Sign(signed); err != nil {
+			t.Fatal(err)
+		}
+		got, believed := taken(h, arrives(signed), time.Now())
+		if read := strings.Contains(got, `"a":"1"`); !believed || read != counts {
+			t.Errorf("%s: %q is read, believed: %v", verification, got, believed)
+		}
+	}
+}
+
 // A sorted form is signed without what stands between names and values, so it can be
 // cut elsewhere. Mandrill's is then without its field, and none of Mandrill's.
 func TestFormThatIsCutElsewhere(t *testing.T) {

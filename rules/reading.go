@@ -54,7 +54,7 @@ func takesQuery(r *Request) bool {
 // how. What contradicts itself is told.
 func (p *proof) reading(said content) reading {
 	cover := p.cover()
-	r := reading{content: said, unsignedHeaders: !cover.Request, unsignedQuery: !cover.Query && cover.Fields == nil}
+	r := reading{content: said, unsignedHeaders: !cover.Request, unsignedQuery: !p.queryCounts()}
 	if said == contentAuto {
 		r.content = p.kindOfBody(r.unsignedHeaders)
 	}
@@ -98,29 +98,46 @@ func (r *reading) signedKind(req *Request) content {
 	return contentJSON
 }
 
-// cover is what is proven of a request whichever of any has proven it, or by all
-// together.
+// cover is what is proven of a request, but for its query, whichever of any has proven
+// it, or by all together.
 func (p *proof) cover() verify.Cover {
 	if p.members == nil {
 		return p.scheme.Cover()
 	}
-	var c verify.Cover
-	for i, m := range p.members {
+	c := verify.Cover{Request: true}
+	for _, m := range p.members {
 		of := m.cover()
-		switch {
-		case i == 0:
-			c = of
-		case p.name == anyOf:
-			c.Query = c.Query && of.Query
-		default:
-			c.Query = c.Query || of.Query
-		}
 		c.Request = c.Request && of.Request // beside a signature, a token is not all that is wanted
 		if c.Fields == nil {
 			c.Fields = of.Fields
 		}
 	}
 	return c
+}
+
+// queryCounts tells that the query of a GET is the sender's word whichever of any has
+// proven the request: one that signs nothing says so of all of it, beside one that
+// signs the body of none.
+func (p *proof) queryCounts() bool {
+	if p.members == nil {
+		cover := p.scheme.Cover()
+		return cover.Request || cover.NoContent || p.signsQuery()
+	}
+	every := !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.queryCounts() })
+	return every || p.signsQuery()
+}
+
+// signsQuery tells that nobody can change the query, or the fields in it that count.
+// Of any, each has to sign it; of all, one.
+func (p *proof) signsQuery() bool {
+	switch {
+	case p.members == nil:
+		cover := p.scheme.Cover()
+		return cover.Query || cover.Fields != nil
+	case p.name == anyOf:
+		return !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.signsQuery() })
+	}
+	return slices.ContainsFunc(p.members, (*proof).signsQuery)
 }
 
 // checkFields holds off that a field that one scheme signs is read because another

@@ -14,8 +14,11 @@ type Cover struct {
 	// Request: the sender proves itself and signs nothing, so all of the request is
 	// its word, headers included.
 	Request bool
-	// Query: what stands in the query is signed, or nothing of the content is.
+	// Query: what stands in the query is signed.
 	Query bool
+	// NoContent: nothing is signed that says what an event is, or little of it, so that
+	// the query is as good as the body.
+	NoContent bool
 	// Fields are those of a form that are signed, if only some are.
 	Fields []string
 	// Form: the message is a form, so that the body can be read as nothing else.
@@ -29,10 +32,10 @@ type Cover struct {
 func (s Scheme) Cover() Cover {
 	switch s.Type {
 	case "token", "basic", "mtls", "microsoft-graph":
-		return Cover{Request: true, Query: true}
+		return Cover{Request: true}
 	case "jwt", "plaid":
 		if s.JWT == nil || s.JWT.BodyHash == nil {
-			return Cover{Request: true, Query: true}
+			return Cover{Request: true}
 		}
 		if s.JWT.BodyHash.Optional {
 			return Cover{Gap: "the body of a token without " + s.JWT.BodyHash.Claim}
@@ -71,10 +74,10 @@ func (s Scheme) messageCover() Cover {
 	case slices.Contains(content, "body_crc32"):
 		c.Gap = "a body that was changed so that its CRC-32 stays the same, which anybody can do who has seen one genuine request"
 	case len(content) == 0:
-		c.Query = true
+		c.NoContent = true
 		c.Gap = "the body: only the time and a token are signed, so whoever has seen one genuine request can send another body with them while they count"
 	default:
-		c.Query = true
+		c.NoContent = true
 		c.Gap = "what stands in the body beside {" + strings.Join(content, "} {") + "}"
 	}
 	return c
