@@ -119,25 +119,35 @@ func (p *proof) cover() verify.Cover {
 // proven the request: one that signs nothing says so of all of it, beside one that
 // signs the body of none.
 func (p *proof) queryCounts() bool {
-	if p.members == nil {
-		cover := p.scheme.Cover()
-		return cover.Request || cover.NoContent || p.signsQuery()
-	}
-	every := !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.queryCounts() })
-	return every || p.signsQuery()
+	return p.counts(
+		func(c verify.Cover) bool { return c.Query || c.Fields != nil },
+		func(c verify.Cover) bool { return c.Request || c.NoContent })
 }
 
-// signsQuery tells that nobody can change the query, or the fields in it that count.
-// Of any, each has to sign it; of all, one.
-func (p *proof) signsQuery() bool {
+// pathCounts tells the same of the path.
+func (p *proof) pathCounts() bool {
+	return p.counts(func(c verify.Cover) bool { return c.Path }, func(c verify.Cover) bool { return c.Request })
+}
+
+// counts tells that a part of the request is the sender's word: signed, or let pass by
+// schemes that all trust the sender with it.
+func (p *proof) counts(signed, trusted func(verify.Cover) bool) bool {
+	if p.members == nil {
+		return trusted(p.scheme.Cover()) || p.signs(signed)
+	}
+	return p.signs(signed) || !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.counts(signed, trusted) })
+}
+
+// signs tells that nobody can change what is signed by a scheme of which signed holds.
+// Of any, it has to hold of each; of all, of one.
+func (p *proof) signs(signed func(verify.Cover) bool) bool {
 	switch {
 	case p.members == nil:
-		cover := p.scheme.Cover()
-		return cover.Query || cover.Fields != nil
+		return signed(p.scheme.Cover())
 	case p.name == anyOf:
-		return !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.signsQuery() })
+		return !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.signs(signed) })
 	}
-	return slices.ContainsFunc(p.members, (*proof).signsQuery)
+	return slices.ContainsFunc(p.members, func(m *proof) bool { return m.signs(signed) })
 }
 
 // checkFields holds off that a field that one scheme signs is read because another

@@ -16,6 +16,8 @@ type Cover struct {
 	Request bool
 	// Query: what stands in the query is signed.
 	Query bool
+	// Path: what stands in the path is signed.
+	Path bool
 	// NoContent: nothing is signed that says what an event is, or little of it, so that
 	// the query is as good as the body.
 	NoContent bool
@@ -41,7 +43,9 @@ func (s Scheme) Cover() Cover {
 			return Cover{Gap: "the body of a token without " + s.JWT.BodyHash.Claim}
 		}
 		return Cover{}
-	case "twilio", "contentful", "shopify-query":
+	case "twilio", "contentful":
+		return Cover{Query: true, Path: true}
+	case "shopify-query":
 		return Cover{Query: true}
 	case "braintree":
 		return Cover{Fields: []string{"bt_payload", "bt_signature"}, Form: true}
@@ -66,6 +70,7 @@ func (s Scheme) messageCover() Cover {
 	c := Cover{
 		Fields: fields,
 		Query:  slices.Contains(names, "url") || slices.Contains(names, "form_sorted"),
+		Path:   slices.Contains(names, "url") || slices.Contains(names, "path"),
 		Form:   slices.Contains(content, "form_sorted") || s.signedFields(message) != nil,
 	}
 	switch {
