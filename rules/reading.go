@@ -85,14 +85,15 @@ func (p *proof) kindOfBody(unsignedHeaders bool) content {
 
 // signedKind is how a body is read that may be JSON or a form. If the proof of a form
 // is one of its fields, the proof has gone by the Content-Type, and by the bytes of all
-// else. Otherwise it speaks of the bytes alone, so that these tell.
+// else. Otherwise it speaks of the bytes alone, so that these tell; what is said to be
+// JSON and is not is refused as such.
 func (r *reading) signedKind(req *Request) content {
 	kind, err := contentOf(req.Header)
-	asForm := err == nil && kind == contentForm
-	if r.form.signed == nil {
-		asForm = !verify.BeginsAsJSON(req.Body)
+	is := func(one content) bool { return err == nil && kind == one }
+	if r.form.signed != nil && is(contentForm) {
+		return contentForm
 	}
-	if asForm {
+	if r.form.signed == nil && !is(contentJSON) && !verify.BeginsAsJSON(req.Body) {
 		return contentForm
 	}
 	return contentJSON
