@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"encoding/base64"
 	"mime"
 	"net/http"
@@ -75,8 +76,14 @@ func (h *Hook) attributesOf(r *Request) (event, id, source string) {
 	switch {
 	case h.takesEvents() && isBinaryEvent(r.Header):
 		return r.Header.Get("Ce-Type"), r.Header.Get("Ce-Id"), r.Header.Get("Ce-Source")
-	case h.content == contentCloudEvents || (h.content == contentAuto || h.content == contentJSON) && isStructuredEvent(r.Header):
-		return eventOf(r.Body)
+	case h.content == contentCloudEvents:
+		return eventOf(r.Body, false)
+	case h.content.mayBeJSON() && h.unsignedHeaders:
+		// The rules read the same under several a Content-Type that anybody can write,
+		// so it must be the same event.
+		return eventOf(r.Body, true)
+	case h.content.mayBeJSON() && isStructuredEvent(r.Header):
+		return eventOf(r.Body, false)
 	}
 	return "", "", ""
 }
@@ -105,20 +112,28 @@ func isStructuredEvent(h http.Header) bool {
 	return err == nil && media == "application/cloudevents+json"
 }
 
-// eventOf reads type, id and source of a whole event. One that cannot be read is told when
+// eventOf reads type, id and source of a whole event, which has to say that it is one
+// where nothing else does. One that cannot be read is told when
 // the rules are asked. So are names that stand twice: to remember all of them here
 // would take several times the memory of the body, of a sender who may have proven
 // nothing.
-func eventOf(body []byte) (event, id, source string) {
+func eventOf(body []byte, mustSay bool) (event, id, source string) {
+	if mustSay && !bytes.Contains(body, []byte(`"specversion"`)) {
+		return "", "", "" // most bodies, for which it costs nothing
+	}
 	need := &fields{}
 	need.add([]string{"type"})
 	need.add([]string{"id"})
 	need.add([]string{"source"})
+	need.add([]string{"specversion"})
 	value, err := readJSONWith(body, need, jsontext.AllowDuplicateNames(true))
 	if err != nil {
 		return "", "", ""
 	}
 	object, _ := value.(map[string]any)
+	if _, says := object["specversion"].(string); mustSay && !says {
+		return "", "", ""
+	}
 	event, _ = object["type"].(string)
 	id, _ = object["id"].(string)
 	source, _ = object["source"].(string)

@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -47,7 +50,15 @@ var changes = map[string]func(r *Request, form string){
 	"a GET":                   func(r *Request, _ string) { r.Method, r.Body = http.MethodGet, nil; addQuery(r, "evil=evil") },
 	"a GET of the form":       func(r *Request, form string) { r.Method, r.Body = http.MethodGet, nil; addQuery(r, form+"&evil=evil") },
 	"a body beside the query": func(r *Request, _ string) { r.Method = http.MethodGet; setBody(r, jsonType, `{"evil":"evil"}`) },
-	"another body":            func(r *Request, _ string) { setBody(r, jsonType, `{"evil":"evil"}`) },
+	"packed, named as a form": func(r *Request, form string) {
+		setBody(r, formType, packedAs("&"+form+"&x=", evilForm(form)))
+		r.Header.Set("Content-Encoding", "gzip")
+	},
+	"packed, named as parts": func(r *Request, form string) {
+		setBody(r, multipartType, packedAs("\r\n"+parted(form, ""), parted(evilForm(form), "")))
+		r.Header.Set("Content-Encoding", "gzip")
+	},
+	"another body": func(r *Request, _ string) { setBody(r, jsonType, `{"evil":"evil"}`) },
 }
 
 func setBody(r *Request, contentType, body string) {
@@ -84,10 +95,38 @@ func parted(form, further string) string {
 	return b.String() + further + "--xyz--\r\n"
 }
 
+// packedAs is a gzip file that can be read as a form as it is: the name in it is one,
+// and nothing else there spoils it.
+func packedAs(name, text string) string {
+	for ; ; text += "&" {
+		var b bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&b, gzip.NoCompression)
+		w.Name = "NAME"
+		io.WriteString(w, text)
+		w.Close()
+		head, tail, _ := strings.Cut(b.String(), "NAME")
+		if !strings.ContainsAny(head+strings.Replace(tail, text, "", 1), "%;&=") {
+			return head + name + tail
+		}
+	}
+}
+
+// evilForm is a form with the same fields, of other contents.
+func evilForm(form string) string {
+	values, _ := url.ParseQuery(form)
+	for name := range values {
+		values.Set(name, `"evil"`)
+	}
+	return values.Encode()
+}
+
 // taken is what the hook's rule takes of a request that is believed.
 func taken(h *Hook, r *Request, now time.Time) (what string, believed bool) {
 	if h.Verify(r, now) != nil {
 		return "", false
+	}
+	if h.Unpack(r, nil) != nil {
+		return "", true
 	}
 	_, actions, err := h.Evaluate(r)
 	if err != nil {
@@ -211,6 +250,43 @@ func TestQueryBesideASignedBody(t *testing.T) {
 	addQuery(r, "evil=evil")
 	if got, believed := taken(h, r, time.Now()); !believed || strings.Contains(got, evil) {
 		t.Errorf("read %q, believed: %v", got, believed)
+	}
+}
+
+// Among several schemes the query counts where whatever believes the request speaks
+// of it.
+func TestQueryBesideSeveralSchemes(t *testing.T) {
+	const body, field = "{hmac: {secret: s, header: X-Signature}}", `{hmac: {secret: f, header: X-F, signed: "{form:a}"}}`
+	const whole = `{hmac: {secret: u, header: X-U, signed: "{url}{body}"}}`
+	const token = "{token: {header: X-K, secret: t}}"
+	for verification, counts := range map[string]bool{
+		body:                                    false,
+		token:                                   true,
+		whole:                                   true,
+		"{all: [" + token + ", " + body + "]}":  false,
+		"{all: [" + body + ", " + token + "]}":  false,
+		"{all: [" + token + ", " + token + "]}": true,
+		"{all: [" + token + ", " + whole + "]}": true,
+		"{all: [" + body + ", " + whole + "]}":  true,
+		"{any: [" + token + ", " + body + "]}":  false,
+		"{any: [" + field + ", " + body + "]}":  false,
+		"{any: [" + body + ", " + field + "]}":  false,
+		"{any: [" + whole + ", " + body + "]}":  false,
+		"{any: [" + token + ", " + whole + "]}": true,
+		"{any: [{all: [" + token + ", " + body + "]}, " + token + "]}":                  false,
+		"{all: [{any: [" + token + ", " + whole + "]}, " + body + "]}":                  false,
+		"{all: [{any: [" + whole + ", " + field + "]}, " + body + "]}":                  true,
+		"{all: [" + body + `, {hmac: {secret: x, header: X-T, signed: "{header:X}"}}]}`: false,
+	} {
+		h := oneHook(t, "server: {public_url: https://example.com}\nhooks: {/a: {methods: [GET], verify: "+verification+`, rules: [{name: all, run: [make, "{{ payload }}"]}]}}`)
+		signed := &verify.Request{Method: http.MethodGet, URL: "https://example.com/a?a=1", Path: "/a", RawQuery: "a=1", Header: http.Header{"X": {"x"}}, Now: time.Now()}
+		if err := h.verifier.Sign(signed); err != nil {
+			t.Fatal(err)
+		}
+		got, believed := taken(h, arrives(signed), time.Now())
+		if read := strings.Contains(got, `"a":"1"`); !believed || read != counts {
+			t.Errorf("%s: %q is read, believed: %v", verification, got, believed)
+		}
 	}
 }
 

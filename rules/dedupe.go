@@ -3,11 +3,14 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/hooktender/hooktender/rules/verify"
 )
 
 // A Dedupe is what a genuine event is known by when it comes again.
@@ -90,6 +93,19 @@ func (d *dedupe) of(env environment) Dedupe {
 		key = r.Path + " " + key
 	}
 	return Dedupe{Key: shortKey(key), Within: time.Duration(d.within)}
+}
+
+// refusesText holds off that a body whose fields an event is known by counts as new
+// under a Content-Type that is not signed, by which it has none.
+func (d *dedupe) refusesText(how reading, r *Request) error {
+	if d.within == 0 || how.content != contentAuto || !how.unsignedHeaders || len(r.Body) == 0 || len(d.by.fields().below) == 0 {
+		return nil
+	}
+	kind, err := contentOf(r.Header)
+	if err == nil && (kind == contentText || kind == contentForm && verify.BeginsAsJSON(r.Body)) {
+		return fmt.Errorf("%w: of %q there are no fields, by which dedupe knows events again; write content: json if the sender says so of JSON", ErrUnsupported, r.Header.Get("Content-Type"))
+	}
+	return nil
 }
 
 // identity is what providers tell events apart by: the id; the event's name and

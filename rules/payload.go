@@ -32,9 +32,15 @@ const (
 	contentXML       content = "xml"
 	contentText      content = "text"
 	contentMultipart content = "multipart"
+	contentEither    content = "json|form" // of providers that send both: whichever was signed
 
 	contentCloudEvents content = "cloudevents" // of either mode, where the proof speaks of headers
 )
+
+// mayBeJSON tells that a body is read as JSON if it looks like it.
+func (c content) mayBeJSON() bool {
+	return c == contentAuto || c == contentJSON || c == contentEither
+}
 
 // payload reads what a request carries: its body or, where a sender can only
 // call a URL, the query. Of a JSON object only what need asks for is there.
@@ -62,11 +68,14 @@ func payloadOf(r *Request, how reading, need *fields) (any, error) {
 	if len(r.Body) == 0 {
 		return nil, nil
 	}
-	if kind == contentAuto {
+	switch kind {
+	case contentAuto:
 		var err error
 		if kind, err = contentOf(r.Header); err != nil {
 			return nil, err
 		}
+	case contentEither:
+		kind = how.signedKind(r)
 	}
 	return readBody(r, kind, how.form, need)
 }

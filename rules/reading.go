@@ -54,9 +54,9 @@ func takesQuery(r *Request) bool {
 // how. What contradicts itself is told.
 func (p *proof) reading(said content) reading {
 	cover := p.cover()
-	r := reading{content: said, unsignedHeaders: !cover.Request, unsignedQuery: !cover.Query && cover.Fields == nil}
-	if kind := p.content(); said == contentAuto && (kind == contentJSON || kind == contentForm) {
-		r.content = kind // some send JSON as text/plain
+	r := reading{content: said, unsignedHeaders: !cover.Request, unsignedQuery: !p.queryCounts()}
+	if said == contentAuto {
+		r.content = p.kindOfBody(r.unsignedHeaders)
 	}
 	r.form = formFields{json: p.formField(), must: p.insistsOnField(), signed: cover.Fields}
 	for _, one := range p.each() {
@@ -65,29 +65,90 @@ func (p *proof) reading(said content) reading {
 	return r
 }
 
-// cover is what is proven of a request whichever of any has proven it, or by all
-// together.
+// kindOfBody is how the bodies of a provider are read that sends one kind only, some
+// JSON as text/plain. Where it sends forms as well, the Content-Type tells which it is
+// only if it is the provider's word.
+func (p *proof) kindOfBody(unsignedHeaders bool) content {
+	kinds := strings.Split(string(p.content()), "|")
+	first := content(kinds[0])
+	switch {
+	case len(kinds) == 1 && (first == contentJSON || first == contentForm):
+		return first
+	case !unsignedHeaders:
+	case len(kinds) == 1 && first == "json-array":
+		return contentJSON
+	case first == contentJSON && len(kinds) > 1:
+		return contentEither
+	}
+	return contentAuto
+}
+
+// signedKind is how a body is read that may be JSON or a form. If the proof of a form
+// is one of its fields, the proof has gone by the Content-Type, and by the bytes of all
+// else. Otherwise it speaks of the bytes alone, so that these tell; what is said to be
+// JSON and is not is refused as such.
+func (r *reading) signedKind(req *Request) content {
+	kind, err := contentOf(req.Header)
+	is := func(one content) bool { return err == nil && kind == one }
+	if r.form.signed != nil && is(contentForm) {
+		return contentForm
+	}
+	if r.form.signed == nil && !is(contentJSON) && !verify.BeginsAsJSON(req.Body) {
+		return contentForm
+	}
+	return contentJSON
+}
+
+// cover is what is proven of a request, but for its query, whichever of any has proven
+// it, or by all together.
 func (p *proof) cover() verify.Cover {
 	if p.members == nil {
 		return p.scheme.Cover()
 	}
-	var c verify.Cover
-	for i, m := range p.members {
+	c := verify.Cover{Request: true}
+	for _, m := range p.members {
 		of := m.cover()
-		switch {
-		case i == 0:
-			c = of
-		case p.name == anyOf:
-			c.Query = c.Query && of.Query
-		default:
-			c.Query = c.Query || of.Query
-		}
 		c.Request = c.Request && of.Request // beside a signature, a token is not all that is wanted
 		if c.Fields == nil {
 			c.Fields = of.Fields
 		}
 	}
 	return c
+}
+
+// queryCounts tells that the query of a GET is the sender's word whichever of any has
+// proven the request: one that signs nothing says so of all of it, beside one that
+// signs the body of none.
+func (p *proof) queryCounts() bool {
+	return p.counts(
+		func(c verify.Cover) bool { return c.Query || c.Fields != nil },
+		func(c verify.Cover) bool { return c.Request || c.NoContent })
+}
+
+// pathCounts tells the same of the path.
+func (p *proof) pathCounts() bool {
+	return p.counts(func(c verify.Cover) bool { return c.Path }, func(c verify.Cover) bool { return c.Request })
+}
+
+// counts tells that a part of the request is the sender's word: signed, or let pass by
+// schemes that all trust the sender with it.
+func (p *proof) counts(signed, trusted func(verify.Cover) bool) bool {
+	if p.members == nil {
+		return trusted(p.scheme.Cover()) || p.signs(signed)
+	}
+	return p.signs(signed) || !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.counts(signed, trusted) })
+}
+
+// signs tells that nobody can change what is signed by a scheme of which signed holds.
+// Of any, it has to hold of each; of all, of one.
+func (p *proof) signs(signed func(verify.Cover) bool) bool {
+	switch {
+	case p.members == nil:
+		return signed(p.scheme.Cover())
+	case p.name == anyOf:
+		return !slices.ContainsFunc(p.members, func(m *proof) bool { return !m.signs(signed) })
+	}
+	return slices.ContainsFunc(p.members, func(m *proof) bool { return m.signs(signed) })
 }
 
 // checkFields holds off that a field that one scheme signs is read because another

@@ -29,7 +29,9 @@ type Request struct {
 	ID       string              // likewise
 	Dedupe   Dedupe              // what it is known by when it comes again; set by Hook.Evaluate
 
-	beliefs  verify.Beliefs
+	beliefs verify.Beliefs  // who of several schemes believed it
+	proven  *verify.Request // of a packed one: as it was sent
+
 	unpacked bool // the body is not as it was sent, and the proof was about that
 	settled  bool // what it proves was decided by Hook.Sign or LeaveUnsigned, so a secret's stand-in can judge it
 

@@ -107,9 +107,25 @@ func (h *Hook) Verify(r *Request, now time.Time) error {
 	if err := h.verifier.Verify(vr); err != nil {
 		return err
 	}
-	r.Event, r.ID = h.verifier.Identify(vr)
-	h.identifyEvent(r)
+	h.identifyProven(r, vr)
 	return nil
+}
+
+// identifyProven is identify of a request that was believed, which is asked again
+// once it is unpacked.
+func (h *Hook) identifyProven(r *Request, vr *verify.Request) {
+	if r.Header.Get("Content-Encoding") != "" {
+		r.proven = vr
+	}
+	h.identify(r, vr)
+}
+
+// identify sets r.Event and r.ID as the sender names them.
+func (h *Hook) identify(r *Request, vr *verify.Request) {
+	if h.verifier != nil {
+		r.Event, r.ID = h.verifier.Identify(vr)
+	}
+	h.identifyEvent(r)
 }
 
 // evidence is a request as package verify sees it.
@@ -142,6 +158,9 @@ func (h *Hook) Evaluate(r *Request) ([]Decision, []Action, error) {
 		return nil, nil, err
 	}
 	env := environment{Payload: payload, Request: &requestView{request: r, hook: h}}
+	if err := h.dedupe.refusesText(h.reading, r); err != nil {
+		return nil, nil, err
+	}
 	r.Dedupe = h.dedupe.of(env)
 	decisions := make([]Decision, 0, len(h.rules))
 	var actions []Action

@@ -99,8 +99,7 @@ func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 		return
 	}
 	vr := h.evidence(r, now)
-	r.Event, r.ID = h.verifier.Identify(vr)
-	h.identifyEvent(r)
+	h.identify(r, vr)
 	switch {
 	case h.unread != nil && !r.settled:
 		t.Proof = "not checked: " + strings.ReplaceAll(h.unread.Error(), "\n", "; ")
@@ -113,8 +112,7 @@ func (h *Hook) tryProof(t *Trial, r *Request, now time.Time, complete bool) {
 	default:
 		err := h.verifier.Verify(vr)
 		if err == nil {
-			r.Event, r.ID = h.verifier.Identify(vr) // as the one of any names them that believes it
-			h.identifyEvent(r)
+			h.identifyProven(r, vr) // as the one of any names them that believes it
 			t.judged(true, "genuine")
 			return
 		}

@@ -29,10 +29,11 @@ func tooManyValues() error {
 // the sender.
 var ErrNoRoom = errors.New("too many large bodies are being read at once")
 
-// Unpack replaces a compressed body by what it holds. It comes after the proof,
-// which is about the bytes as they were sent. room, if it is not nil, is asked
-// before so many bytes are held. The error is ErrTooLarge, ErrNoRoom or a
-// *MalformedError; then the request is as it was.
+// Unpack replaces a compressed body by what it holds, and names the event and its id
+// anew, which may stand in there. It comes after the proof, which is about the bytes
+// as they were sent. room, if it is not nil, is asked before so many bytes are held.
+// The error is ErrTooLarge, ErrNoRoom or a *MalformedError; then the request is as it
+// was.
 func (h *Hook) Unpack(r *Request, room func(size int64) bool) error {
 	if encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding != "gzip" && encoding != "x-gzip" {
 		return nil
@@ -47,6 +48,12 @@ func (h *Hook) Unpack(r *Request, room func(size int64) bool) error {
 	}
 	r.Body, r.Header = body, r.Header.Clone()
 	r.Header.Del("Content-Encoding")
+	sent := r.proven
+	if sent == nil {
+		sent = h.evidence(r, r.ReceivedAt)
+	}
+	r.proven = nil // it holds the packed body
+	h.identify(r, sent.Unpacked(r.Header, body))
 	return nil
 }
 

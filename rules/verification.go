@@ -49,6 +49,10 @@ func (c *compiler) readVerify(h *Hook, n node) {
 	h.preset, h.receipt = p.preset, p.receipt()
 	h.reading = p.reading(h.content)
 	h.believed = p.believed()
+	if names := parametersOf(h.Path); len(names) > 0 && !p.pathCounts() {
+		n.d.doubts = append(n.d.doubts, placeOf(n).Problem(Warning, "the path is not signed, so whoever has seen one genuine request can send it again with another %s in it; take what decides from the payload, "+
+			"give each path a hook and a secret of its own, or have {path} or {url} signed", strings.Join(names, " and ")))
+	}
 }
 
 // readScheme reads a mapping that names one scheme. It returns nil if something is

@@ -203,7 +203,10 @@ func (p *pruner) audit(ctx context.Context, k *rules.Keep) (int, error) {
 		_, err = tx.exec(deleteFailing, p.before(k.Runs)) // of each kind one row, so never many at once
 		return err
 	}, nil)
-	return int(deleted), err
+	if err != nil {
+		return 0, err // it may still be under way
+	}
+	return int(deleted), nil
 }
 
 // excess deletes the oldest output while there is too much of it. Each run's

@@ -72,5 +72,8 @@ func (p *pruner) watches(ctx context.Context, k *rules.Keep) (int, error) {
 		deleted, err = tx.exec(deleteWatches, p.before(max(k.Runs, watchStateAge)), pruneRows)
 		return err
 	}, nil)
-	return int(deleted), err
+	if err != nil {
+		return 0, err // it may still be under way
+	}
+	return int(deleted), nil
 }

@@ -69,6 +69,8 @@ func (s Scheme) Compile(secrets []Secret, params map[string]string) (*Verifier, 
 	c.idFrom = c.sources("id", s.ID)
 	v := &Verifier{id: s.marked(c.idFrom), event: s.marked(c.sources("event", s.Event)), apart: c.sources("apart", s.Apart)}
 	v.proof = compile(c)
+	cover := s.Cover()
+	v.signsBytes = !cover.Request && !cover.Form && cover.Fields == nil
 	v.needsURL = c.needsURL
 	v.handshakes = c.handshakes()
 	v.bringing = c.bringing

@@ -14,8 +14,13 @@ type Cover struct {
 	// Request: the sender proves itself and signs nothing, so all of the request is
 	// its word, headers included.
 	Request bool
-	// Query: what stands in the query is signed, or nothing of the content is.
+	// Query: what stands in the query is signed.
 	Query bool
+	// Path: what stands in the path is signed.
+	Path bool
+	// NoContent: nothing is signed that says what an event is, or little of it, so that
+	// the query is as good as the body.
+	NoContent bool
 	// Fields are those of a form that are signed, if only some are.
 	Fields []string
 	// Form: the message is a form, so that the body can be read as nothing else.
@@ -29,18 +34,20 @@ type Cover struct {
 func (s Scheme) Cover() Cover {
 	switch s.Type {
 	case "token", "basic", "mtls", "microsoft-graph":
-		return Cover{Request: true, Query: true}
+		return Cover{Request: true}
 	case "jwt", "plaid":
 		if s.JWT == nil || s.JWT.BodyHash == nil {
-			return Cover{Request: true, Query: true}
+			return Cover{Request: true}
 		}
 		if s.JWT.BodyHash.Optional {
 			return Cover{Gap: "the body of a token without " + s.JWT.BodyHash.Claim}
 		}
 		return Cover{}
 	case "twilio":
-		return Cover{Query: true, Gap: "where the value of a form's field ends and the next name begins: whoever has seen one genuine request can move what looks like a name from one to the other"}
-	case "contentful", "shopify-query":
+		return Cover{Query: true, Path: true, Gap: "where the value of a form's field ends and the next name begins: whoever has seen one genuine request can move what looks like a name from one to the other"}
+	case "contentful":
+		return Cover{Query: true, Path: true}
+	case "shopify-query":
 		return Cover{Query: true}
 	case "braintree":
 		return Cover{Fields: []string{"bt_payload", "bt_signature"}, Form: true}
@@ -65,6 +72,7 @@ func (s Scheme) messageCover() Cover {
 	c := Cover{
 		Fields: fields,
 		Query:  slices.Contains(names, "url") || slices.Contains(names, "form_sorted"),
+		Path:   slices.Contains(names, "url") || slices.Contains(names, "path"),
 		Form:   slices.Contains(content, "form_sorted") || s.signedFields(message) != nil,
 	}
 	switch {
@@ -73,10 +81,10 @@ func (s Scheme) messageCover() Cover {
 	case slices.Contains(content, "body_crc32"):
 		c.Gap = "a body that was changed so that its CRC-32 stays the same, which anybody can do who has seen one genuine request"
 	case len(content) == 0:
-		c.Query = true
+		c.NoContent = true
 		c.Gap = "the body: only the time and a token are signed, so whoever has seen one genuine request can send another body with them while they count"
 	default:
-		c.Query = true
+		c.NoContent = true
 		c.Gap = "what stands in the body beside {" + strings.Join(content, "} {") + "}"
 	}
 	return c

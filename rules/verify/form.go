@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,13 @@ type form struct {
 }
 
 // readForm reads a body as the form that its Content-Type says, and no other: who
-// may choose how it is read chooses what is read.
+// may choose how it is read chooses what is read. Of a packed body it reads nothing:
+// the bytes around what is packed may spell a form, and what the rules read is the
+// one within.
 func readForm(r *Request) *form {
+	if len(r.Body) > 0 && isPacked(r.Header) {
+		return &form{err: reject("the body is packed (Content-Encoding), so that its fields cannot be what is signed")}
+	}
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	var f form
 	switch {
@@ -47,6 +53,13 @@ func readForm(r *Request) *form {
 	return &f
 }
 
+// isPacked tells whether a header says that the body is not read as it is.
+func isPacked(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("Content-Encoding"), func(encoding string) bool {
+		return encoding != "" && !strings.EqualFold(encoding, "identity")
+	})
+}
+
 func readFields(text string) (url.Values, error) {
 	if strings.Count(text, "&") >= maxFields {
 		return nil, errManyFields
@@ -60,6 +73,37 @@ var errManyFields = errors.New("too many fields")
 func isForm(r *Request) bool {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return mediaType == urlencoded || queryIsForm(r)
+}
+
+// BeginsAsJSON reports whether a body begins as an object or array in JSON, which
+// none begins as that is a form: of these two it tells which one a body is, without
+// a header that may say anything.
+func BeginsAsJSON(body []byte) bool {
+	body = bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
+}
+
+// asSigned is the request with the Content-Type that its bytes have, where these are
+// what is signed and the header is not: whoever resends them under another one must
+// not take their id from them. Parts of a form are left as they are.
+func asSigned(r *Request) *Request {
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	isJSON := BeginsAsJSON(r.Body)
+	switch isParts := bytes.HasPrefix(r.Body, []byte("--")); {
+	case len(r.Body) == 0 || isParts:
+		return r
+	case isJSON && mediaType != urlencoded && mediaType != "multipart/form-data":
+		return r
+	case !isJSON && mediaType == urlencoded:
+		return r
+	}
+	of := *r
+	of.Header, of.form = r.Header.Clone(), nil
+	of.setHeader("Content-Type", urlencoded)
+	if isJSON {
+		of.setHeader("Content-Type", "application/json")
+	}
+	return &of
 }
 
 // queryIsForm reports whether the form is in the query, where HTML puts that of

@@ -39,6 +39,14 @@ type Request struct {
 // goroutine.
 type Beliefs struct{ by map[*combined]*Verifier }
 
+// Unpacked returns the request with what its body holds in place of the body: not to
+// be verified, but to be identified as the scheme does that believed it.
+func (r *Request) Unpacked(header http.Header, body []byte) *Request {
+	of := *r
+	of.Header, of.Body, of.form, of.json = header, body, nil, nil
+	return &of
+}
+
 func (r *Request) believe(by *combined, v *Verifier) {
 	if r.Beliefs == nil {
 		r.Beliefs = &Beliefs{}

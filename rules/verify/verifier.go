@@ -13,6 +13,7 @@ type Verifier struct {
 	event      sources
 	id         sources
 	apart      sources
+	signsBytes bool // the bytes of the body, and not its Content-Type
 	needsURL   bool
 	handshakes []handshake
 	bringing   []handshake // those that bring the secret, be it waited for or not
@@ -86,6 +87,7 @@ func (v *Verifier) naming(r *Request) (n naming) {
 	if p, ok := v.proof.(identifier); ok {
 		return p.identify(r)
 	}
+	r = v.asSigned(r)
 	n.event, n.signsEvent = v.event.peekSigned(r)
 	n.id, n.signsID = v.id.peekSigned(r)
 	return n
@@ -108,7 +110,14 @@ func (v *Verifier) Apart(r *Request) string {
 	if p, ok := v.proof.(separator); ok {
 		return p.apart(r)
 	}
-	return v.apart.peek(r)
+	return v.apart.peek(v.asSigned(r))
+}
+
+func (v *Verifier) asSigned(r *Request) *Request {
+	if v.signsBytes {
+		return asSigned(r)
+	}
+	return r
 }
 
 // Sign changes r so that Verify accepts it, as the provider itself would have
