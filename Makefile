@@ -11,7 +11,7 @@ run: ## the demo
 
 # Everything, on a fresh Debian machine with Go: it installs what the tests need.
 test: tools lint
-	CGO_ENABLED=1 $(GO) test -race -timeout 9m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
 	$(GO) test ./bench -run Allocations # the race detector would change them
 
 lint:
