@@ -26,24 +26,28 @@ import (
 // A step is one part of the way of an event. make prepares it and returns what
 // does it once.
 type step struct {
-	name string
-	make func(testing.TB) func()
+	name  string
+	make  func(testing.TB) func()
+	spare float64 // how much more it may allocate elsewhere, as a share; 0: hardly any
 }
+
+// processes are looked for in ways that the system's kernel decides.
+const processes = 1
 
 // steps are in the order of docs/architecture.md.
 var steps = []step{
-	{"read", func(t testing.TB) func() { return through(t, "/token", http.StatusUnauthorized) }}, // and refuse: nothing else is done with it
-	{"verify", verifying},
-	{"extract", func(t testing.TB) func() { return evaluating(t, "/wide", readPush(t), 0) }},
-	{"decide", func(t testing.TB) func() {
+	{name: "read", make: func(t testing.TB) func() { return through(t, "/token", http.StatusUnauthorized) }}, // and refuse: nothing else is done with it
+	{name: "verify", make: verifying},
+	{name: "extract", make: func(t testing.TB) func() { return evaluating(t, "/wide", readPush(t), 0) }},
+	{name: "decide", make: func(t testing.TB) func() {
 		return evaluating(t, "/decides", []byte(`{"ref": "refs/heads/master", "after": "0d1a26e6"}`), 1)
 	}},
-	{"record", recording},
-	{"accept", accepting},
-	{"spawn", func(t testing.TB) func() { return running(t, "/bin/true") }},
-	{"output", func(t testing.TB) func() { return running(t, "/bin/cat", pushPath(t)) }},
-	{"nothing fires", func(t testing.TB) func() { return through(t, "/never", http.StatusOK) }},
-	{"fires", func(t testing.TB) func() { return through(t, "/decides", http.StatusAccepted) }},
+	{name: "record", make: recording},
+	{name: "accept", make: accepting},
+	{name: "spawn", make: func(t testing.TB) func() { return running(t, "/bin/true") }, spare: processes},
+	{name: "output", make: func(t testing.TB) func() { return running(t, "/bin/cat", pushPath(t)) }, spare: processes},
+	{name: "nothing fires", make: func(t testing.TB) func() { return through(t, "/never", http.StatusOK) }},
+	{name: "fires", make: func(t testing.TB) func() { return through(t, "/decides", http.StatusAccepted) }},
 }
 
 const stepsConfig = `
