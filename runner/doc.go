@@ -8,8 +8,11 @@
 // trees (tree_linux.go; cgroups_linux.go and cgroup_linux.go where the kernel
 // keeps them), what they may take (limits.go), who they are (user.go), what a
 // script is given (environ.go, payload.go, files.go) and what it printed (output.go,
-// recorder.go), without its secrets (mask.go). It never decides whether something
-// should run, and never answers a sender.
+// recorder.go), without its secrets (mask.go). Runs that are no processes, calls
+// and messages, are performed by a [Performer] (perform.go, performed.go) in lanes
+// of their own (store.go); tell.go says which messages follow from what a run has
+// come to. It never decides whether something should run, and never answers a
+// sender.
 //
 // Every step is written to the [Store] before the next one is taken: "running"
 // before the process starts, the end before the place is given to another. So

@@ -4,7 +4,8 @@
 // [Intake] is the public door and follows one straight line for each request:
 // find the hook, read the body, verify, evaluate, store, answer (intake.go,
 // admit.go; what is turned away ends in refusal.go; handshake.go answers providers
-// that check an address, loop.go stops runs that cause each other). It answers 2xx to an event that fires a
+// that check an address, loop.go stops runs that cause each other; what no request
+// brought comes in by emit.go). It answers 2xx to an event that fires a
 // rule only after the event and its runs are on disk. A hook can want that answer
 // to tell what becomes of the runs (respond.go, then wait.go or stream.go), which
 // it reads as the private door does (follow.go). [API] is the private door:

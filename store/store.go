@@ -17,7 +17,8 @@
 // Start reading at intake.go, where an event comes in, then queue.go and
 // writer.go, through which it reaches the disk. ids.go explains why an id is
 // known before that. runs.go is the runner's side (runner.Store), byhand.go what
-// people did and who they were, list.go
+// people did and who they were, tell.go the messages that are stored with what they
+// tell, watch.go what watches remember, list.go and tail.go
 // what the console and the command line read; prune.go is what is not kept,
 // and share.go of what fired nothing; definition.go is what deliveries have in
 // common. check.go looks at a database that may be damaged, and copies one. The tables
