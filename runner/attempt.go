@@ -129,11 +129,11 @@ func (a *attempt) execute(run *Run) (next *Place) {
 	if run.Command.Action() == rules.ActionRun {
 		state, err := a.perform(run)
 		a.conclude(run, state, err)
+		a.removeFiles(run.Command)
 	} else {
 		a.concludeCall(run, a.callOut(run))
 	}
 	a.decide(run)
-	a.removeFiles()
 	if !a.finish(run) || run.State != Waiting {
 		return nil
 	}
@@ -193,7 +193,6 @@ func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.r.Store.NoteProcess(a.id, identify(proc.pid))
 	stored := a.storeOutput()
 	defer stored()
 	watched := a.watchLimits(proc, run.Command.Limits)
@@ -211,6 +210,7 @@ func (a *attempt) perform(run *Run) (*os.ProcessState, error) {
 func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
 	timeout := time.NewTimer(time.Duration(c.Timeout))
 	defer timeout.Stop()
+	a.note(p)
 	patience := drain
 	select {
 	case <-p.exited:
@@ -234,6 +234,20 @@ func (a *attempt) await(p *process, c *rules.Command) *os.ProcessState {
 		p.kill(a.mark())
 	}
 	return p.release()
+}
+
+// noteAfter is how long a process is not worth a note: the write takes about as
+// long, and most scripts that end so soon would be gone before it.
+const noteAfter = 10 * time.Millisecond
+
+// note keeps who the process is, unless it has ended in a moment.
+func (a *attempt) note(p *process) {
+	select {
+	case <-p.exited:
+	case <-a.stop:
+	case <-time.After(noteAfter):
+		a.r.Store.NoteProcess(a.id, identify(p.pid))
+	}
 }
 
 // terminate sends TERM and, after the grace, KILL. It returns when the leader

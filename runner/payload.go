@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hooktender/hooktender/rules"
 )
 
 // The files of an attempt are the payload, a folder with the files that came in
@@ -61,22 +63,32 @@ func (a *attempt) writePayload(run *Run, as *account) (f *os.File, failed error)
 		if a.endedBy() != none {
 			return nil
 		}
-		a.r.loads <- struct{}{}
-		defer func() { <-a.r.loads }()
-		body, err := a.r.Store.Body(ctx, run.Delivery)
+		if run.Body == nil {
+			a.r.loads <- struct{}{}
+			defer func() { <-a.r.loads }()
+		}
+		body, err := a.body(ctx, run)
 		if err != nil {
 			return err
 		}
 		if f, failed = a.makeFilesOf(run, body, as); failed == nil {
+			run.Body = nil // the script may take its time
 			return nil
 		}
-		a.removeFiles()
+		a.removeFiles(run.Command)
 		if isFull(failed) || isScarce(failed) {
 			return failed
 		}
 		return nil
 	})
 	return f, cmp.Or(err, failed)
+}
+
+func (a *attempt) body(ctx context.Context, run *Run) ([]byte, error) {
+	if run.Body != nil {
+		return run.Body, nil
+	}
+	return a.r.Store.Body(ctx, run.Delivery)
 }
 
 func (a *attempt) makeFilesOf(run *Run, body []byte, as *account) (*os.File, error) {
@@ -154,12 +166,16 @@ func isOwn(dir string) error {
 	return nil
 }
 
-// removeFiles removes the attempt's files.
-func (a *attempt) removeFiles() {
+// removeFiles removes the attempt's files, as far as its command asks for them.
+func (a *attempt) removeFiles(c *rules.Command) {
 	if !a.sharesPayload() {
 		_ = os.Remove(a.payload)
-		_ = os.Remove(a.retryFile())
-		_ = os.RemoveAll(a.filesFolder())
+		if c.Retry != nil {
+			_ = os.Remove(a.retryFile())
+		}
+		if c.Files != "" {
+			_ = os.RemoveAll(a.filesFolder())
+		}
 		return
 	}
 	sharing.Lock()

@@ -37,7 +37,7 @@ func (a *attempt) callOut(run *Run) error {
 			a.output.hide(a.mask())
 			return s, err
 		},
-		Body:   func(ctx context.Context) ([]byte, error) { return a.r.Store.Body(ctx, run.Delivery) },
+		Body:   func(ctx context.Context) ([]byte, error) { return a.body(ctx, run) },
 		Output: recorded{a.output},
 	})
 }

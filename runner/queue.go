@@ -7,10 +7,13 @@ import (
 	"unique"
 )
 
-// inMemory is how many queued runs keep what they execute in memory. The others
-// are read from the store when their turn comes, so that a long queue costs a
-// number a run.
-const inMemory = 1024
+// What queued runs execute is kept in memory within these bounds. The rest is read
+// from the store when its turn comes, so that a long queue costs a number a run.
+const (
+	inMemory   = 1024     // runs
+	bodyAtHand = 64 << 10 // bytes of a body
+	allAtHand  = 8 << 20  // of all bodies
+)
 
 // queue holds the runs that wait for a place. Each group has a line of its own,
 // and so has each hook for its runs without a group. Within a line, first come,
@@ -23,6 +26,7 @@ type queue struct {
 	size   int
 	in     [lanes]int // of those that wait, by their lane
 	loaded map[int64]*Run
+	bodies int // bytes of their bodies
 }
 
 // A line is a group, or a hook for its runs without a group.
@@ -73,11 +77,30 @@ func (q *queue) push(p Place, run *Run) {
 		q.round = append(q.round, l)
 	}
 	if run != nil && len(q.loaded) < inMemory {
-		if q.loaded == nil {
-			q.loaded = map[int64]*Run{}
-		}
-		q.loaded[p.ID] = run
+		q.load(run)
 	}
+}
+
+// load keeps a run in memory, with its body if that is small and there is room.
+func (q *queue) load(run *Run) {
+	if size := cap(run.Body); size > bodyAtHand || q.bodies+size > allAtHand {
+		run.Body = nil
+	}
+	if q.loaded == nil {
+		q.loaded = map[int64]*Run{}
+	}
+	q.loaded[run.ID] = run
+	q.bodies += cap(run.Body)
+}
+
+// unload returns the run if it is in memory, where it is not kept any longer.
+func (q *queue) unload(id int64) *Run {
+	run := q.loaded[id]
+	if run != nil {
+		delete(q.loaded, id)
+		q.bodies -= cap(run.Body)
+	}
+	return run
 }
 
 func (q *queue) line(p Place) *line {
@@ -115,9 +138,7 @@ func (q *queue) pop(lane Lane) (p Place, run *Run, l *line, ok bool) {
 		if len(l.waiting) > 0 {
 			q.turn++ // otherwise the next line has moved to this place
 		}
-		run = q.loaded[p.ID]
-		delete(q.loaded, p.ID)
-		return p, run, l, true
+		return p, q.unload(p.ID), l, true
 	}
 	return p, nil, nil, false
 }
@@ -160,7 +181,7 @@ func (q *queue) remove(id int64) (p Place, found bool) {
 		if i, found := l.find(id); found {
 			p = l.placeAt(i)
 			q.take(l, i)
-			delete(q.loaded, id)
+			q.unload(id)
 			return p, true
 		}
 	}

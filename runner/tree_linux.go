@@ -3,6 +3,8 @@ package runner
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -108,16 +110,31 @@ func hasOrphans() bool {
 		return true
 	}
 	children, ok := ownChildren()
-	return !ok || slices.ContainsFunc(children, func(pid int) bool { return !known.has(pid) && !isZombie(pid) })
+	unknown := slices.DeleteFunc(children, known.has)
+	if len(unknown) == 0 {
+		return !ok
+	}
+	awaitSpawns() // mostly it is a script that was being started
+	return slices.ContainsFunc(unknown, func(pid int) bool { return !known.has(pid) && !isZombie(pid) })
+}
+
+// awaitSpawns returns when all processes that have just been started are known.
+func awaitSpawns() {
+	spawning.Lock()
+	defer spawning.Unlock()
 }
 
 // ownChildren lists the children that the main thread has: among them every
 // orphan, which the kernel gives to a process's first living thread, and ours
 // never ends. The file needs a kernel with CONFIG_PROC_CHILDREN.
 func ownChildren() (pids []int, ok bool) {
+	file, err := childrenFile()
+	if err != nil {
+		return nil, false
+	}
 	counting.Lock()
-	defer counting.Unlock()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+	data, err := io.ReadAll(io.NewSectionReader(file, 0, math.MaxInt64))
+	counting.Unlock()
 	if err != nil {
 		return nil, false
 	}
@@ -128,3 +145,8 @@ func ownChildren() (pids []int, ok bool) {
 	}
 	return pids, true
 }
+
+// childrenFile stays open: it is read at each end of a run.
+var childrenFile = sync.OnceValues(func() (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+})

@@ -90,6 +90,7 @@ func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
 func newRun(d *rules.Delivery, rule string, c *rules.Command) *runner.Run {
 	run := &runner.Run{
 		Delivery: d.ID, Hook: d.Hook, Rule: rule, Action: c.Action(), State: runner.Queued, Event: d.Event, Command: c,
+		Body: d.Body,
 	}
 	if c.Concurrency != nil {
 		run.Group = c.Concurrency.Group

@@ -13,8 +13,9 @@ import (
 var _ runner.Store = (*Store)(nil)
 
 const (
+	// queued_at never changes; to name it would have SQLite write three indexes anew.
 	updateRun = `UPDATE run SET state = ?, attempt = ?, exit_code = ?, signal = ?, error = ?,
-		queued_at = ?, started_at = ?, finished_at = ?, failures = ?, not_before = ?, hold = ? WHERE id = ?`
+		started_at = ?, finished_at = ?, failures = ?, not_before = ?, hold = ? WHERE id = ?`
 	takeRun = updateRun + ` AND (state = 'queued' OR state = 'waiting')`
 
 	// successors are the newer runs of a group that let no older one wait.
@@ -92,7 +93,7 @@ func giveWay(tx *tx, group string, id int64) (int64, error) {
 }
 
 func updateArgs(run *runner.Run) []any {
-	return []any{string(run.State), run.Attempt, exitCode(run.ExitCode), run.Signal, run.Error, run.QueuedAt.UnixMicro(),
+	return []any{string(run.State), run.Attempt, exitCode(run.ExitCode), run.Signal, run.Error,
 		micros(run.StartedAt), micros(run.FinishedAt), run.Failures, micros(run.NotBefore), string(run.Hold), run.ID}
 }
 
