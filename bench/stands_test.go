@@ -42,6 +42,7 @@ func (forgetful) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Run
 	return runner.Displaced{}, nil
 }
 func (forgetful) RunsOf(context.Context, []int64) (map[int64][]*runner.Run, error) { return nil, nil }
+func (forgetful) Reserve([]*runner.Run) func()                                     { return func() {} }
 func (forgetful) Enqueue(...*runner.Run)                                           {}
 func (forgetful) Displace(runner.Displaced)                                        {}
 func (forgetful) Full(string) bool                                                 { return false }

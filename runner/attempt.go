@@ -116,8 +116,8 @@ func (a *attempt) mark() string { return payloadVar + "=" + a.payload }
 
 // execute sees the run through one attempt. run may be nil: then it is read.
 func (a *attempt) execute(run *Run) (next *Place) {
-	if a.endedBy() == interrupted {
-		return nil // it is queued on disk, and stays so
+	if a.endedBy() == interrupted && (run == nil || run.State == Queued) {
+		return nil // it stays so on disk
 	}
 	run, err := a.begin(run)
 	if err != nil {
@@ -126,6 +126,7 @@ func (a *attempt) execute(run *Run) (next *Place) {
 		}
 		return nil
 	}
+	a.begun(run)
 	if run.Command.Action() == rules.ActionRun {
 		state, err := a.perform(run)
 		a.conclude(run, state, err)
@@ -141,8 +142,12 @@ func (a *attempt) execute(run *Run) (next *Place) {
 	return &p
 }
 
-// begin writes down that the attempt begins, before anything of it happens.
+// begin writes down that the attempt begins, before anything of it happens, unless
+// that was stored together with the event.
 func (a *attempt) begin(run *Run) (*Run, error) {
+	if run != nil && run.State == Running {
+		return run, nil
+	}
 	if run == nil {
 		var err error
 		if run, err = a.read(); err != nil {
@@ -165,15 +170,19 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.number = begun.Attempt
-	a.mu.Lock()
-	a.retries = begun.Command.Retry != nil
-	a.mu.Unlock()
-	a.payload = a.r.payloadPath(&begun)
-	a.output = newRecorder(begun.Command.OutputLimit)
-	a.r.hub.notify(a.id)
 	a.r.pass(&begun)
 	return &begun, nil
+}
+
+// begun makes ready what an attempt needs that is on disk.
+func (a *attempt) begun(run *Run) {
+	a.number = run.Attempt
+	a.mu.Lock()
+	a.retries = run.Command.Retry != nil
+	a.mu.Unlock()
+	a.payload = a.r.payloadPath(run)
+	a.output = newRecorder(run.Command.OutputLimit)
+	a.r.hub.notify(a.id)
 }
 
 func (a *attempt) read() (run *Run, err error) {

@@ -118,6 +118,23 @@ func (q *queue) line(p Place) *line {
 	return l
 }
 
+// enter takes a place in a line in which nobody waits, if it is free. Whoever gets
+// it has to call leave.
+func (q *queue) enter(p Place) (l *line, free bool) {
+	l = q.line(p)
+	if len(l.waiting) > 0 || l.isClosed() {
+		q.forget(l)
+		return nil, false
+	}
+	l.running++
+	return l, true
+}
+
+// isClosed tells that nobody of the line may begin now.
+func (l *line) isClosed() bool {
+	return l.rests || l.place.Limit > 0 && l.running >= l.place.Limit
+}
+
 // pop takes the first run of the next line whose turn it is and that wants a place
 // in this lane; run is nil if it has to be read from the store. Whoever takes it has
 // to call leave.
@@ -128,7 +145,7 @@ func (q *queue) pop(lane Lane) (p Place, run *Run, l *line, ok bool) {
 	for range q.round {
 		q.turn %= len(q.round)
 		l := q.round[q.turn]
-		if l.rests || l.waiting[0].lane != lane || l.place.Limit > 0 && l.running >= l.place.Limit {
+		if l.waiting[0].lane != lane || l.isClosed() {
 			q.turn++
 			continue
 		}

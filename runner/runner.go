@@ -47,15 +47,16 @@ type Runner struct {
 
 	cancels sync.Mutex // held while a run that is out of the queue is canceled in the store
 
-	mu      sync.Mutex
-	queue   queue
-	running map[int64]*attempt
-	places  [lanes]int       // of running: how many in each lane
-	waiting map[int64]waiter // runs whose time, or whose approval, has not come
-	paused  map[string]bool  // hooks whose runs are not to begin
-	parked  map[int64]Place  // their runs, which would be in the queue otherwise
-	lined   int              // of all that has not begun: what Full counts for every hook
-	aside   map[string]int   // and what it counts for its own hook alone
+	mu       sync.Mutex
+	queue    queue
+	running  map[int64]*attempt
+	reserved map[*Run]seat
+	places   [lanes]int       // of running and reserved: how many in each lane
+	waiting  map[int64]waiter // runs whose time, or whose approval, has not come
+	paused   map[string]bool  // hooks whose runs are not to begin
+	parked   map[int64]Place  // their runs, which would be in the queue otherwise
+	lined    int              // of all that has not begun: what Full counts for every hook
+	aside    map[string]int   // and what it counts for its own hook alone
 }
 
 // New makes a runner that has nothing to do yet. Call Recover before Enqueue.
@@ -69,7 +70,7 @@ func New(c Config) (*Runner, error) {
 	}
 	c.Dir = dir
 	r := &Runner{
-		Config: c, name: rand.Text(), loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{},
+		Config: c, name: rand.Text(), loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, reserved: map[*Run]seat{},
 		waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{},
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
@@ -89,17 +90,20 @@ func makePrivate(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// Enqueue takes runs that are stored as queued, or as waiting for their time, in
-// order. It never waits.
+// Enqueue takes runs that are stored as queued, as waiting for their time, or as
+// running in a place that was reserved, in order. It never waits.
 func (r *Runner) Enqueue(runs ...*Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, run := range runs {
-		if run.State == Waiting {
+		switch run.State {
+		case Waiting:
 			r.wait(placeOf(run))
-			continue
+		case Running:
+			r.beginReserved(run)
+		default:
+			r.lineUp(placeOf(run), run)
 		}
-		r.lineUp(placeOf(run), run)
 	}
 	r.hub.notify(newcomers)
 	r.dispatch()
@@ -153,10 +157,15 @@ const (
 	maxTellings = 16
 )
 
+// most is how many runs of a lane may run at once. The caller holds the lock.
+func (r *Runner) most(lane Lane) int {
+	return [lanes]int{Processes: r.MaxRunning, Calls: maxCalls, Tellings: maxTellings}[lane]
+}
+
 // dispatch starts what the limits allow. The caller holds the lock.
 func (r *Runner) dispatch() {
-	for lane, most := range [lanes]int{Processes: r.MaxRunning, Calls: maxCalls, Tellings: maxTellings} {
-		for r.stopping.Err() == nil && r.places[lane] < most && r.launch(Lane(lane)) {
+	for lane := range lanes {
+		for r.stopping.Err() == nil && r.places[lane] < r.most(lane) && r.launch(lane) {
 		}
 	}
 }
@@ -168,23 +177,41 @@ func (r *Runner) launch(lane Lane) bool {
 		return false
 	}
 	r.count(p, false, -1)
-	a := newAttempt(r, p.ID)
-	r.running[p.ID] = a
 	r.places[lane]++
+	r.start(p.ID, run, seat{lane, line})
+	return true
+}
+
+// A seat is the place that a run takes: one of its lane, and one of its line.
+type seat struct {
+	lane Lane
+	line *line
+}
+
+// start begins the next attempt of a run that has a seat. run may be nil: then it
+// is read. The caller holds the lock.
+func (r *Runner) start(id int64, run *Run, s seat) *attempt {
+	a := newAttempt(r, id)
+	r.running[id] = a
 	r.ends.Go(func() {
 		next := a.execute(run)
-		r.ended(a, lane, line, next)
+		r.ended(a, s, next)
 	})
-	return true
+	return a
+}
+
+// vacate gives a seat back. The caller holds the lock.
+func (r *Runner) vacate(s seat) {
+	r.places[s.lane]--
+	r.queue.leave(s.line)
 }
 
 // ended gives the place of an attempt to another. next is where the run waits to
 // be tried again, nil if it is over.
-func (r *Runner) ended(a *attempt, lane Lane, line *line, next *Place) {
+func (r *Runner) ended(a *attempt, s seat, next *Place) {
 	r.mu.Lock()
 	delete(r.running, a.id)
-	r.places[lane]--
-	r.queue.leave(line)
+	r.vacate(s)
 	canceled := next != nil && a.isLast()
 	if next != nil && !canceled {
 		r.wait(*next)

@@ -139,6 +139,23 @@ func TestOrphansAreSeen(t *testing.T) {
 	if hasOrphans() {
 		t.Errorf("orphans of %d are seen where none are: %+v", dead.ID, children())
 	}
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		for range 200 {
+			h.run(sh("exit"))
+		}
+	}()
+	for starting := true; starting; {
+		select {
+		case <-started:
+			starting = false
+		default:
+		}
+		if hasOrphans() {
+			t.Fatal("a script that is being started is seen as an orphan")
+		}
+	}
 	lost := exec.Command("/bin/sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 & echo pid $!")
 	out, err := lost.Output()
 	if err != nil {

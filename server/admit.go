@@ -46,6 +46,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	runs := newRuns(d, actions)
 	in.guard(runs, cause())
 	runs[0].By = by
+	defer in.queue.Reserve(runs)()
 	// A sender that hangs up does not take back what it sent.
 	displaced, err := in.store.Accept(context.Background(), d, runs)
 	if err != nil {
@@ -64,7 +65,13 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 		in.tellHeld(runs)
 		in.tellUndecided(d)
 	}
-	return reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)}, nil
+	told := reply{Delivery: d.ID, Verdict: d.Verdict, Runs: replyRuns(runs)}
+	for i, run := range runs {
+		if run.State == runner.Running {
+			told.Runs[i].State = "" // that it begins at once is no news
+		}
+	}
+	return told, nil
 }
 
 // tellUndecided says which rules could not be decided of an event that was accepted

@@ -122,6 +122,7 @@ func cmpError(errs ...error) error {
 
 func (f *fakeRuns) Approve(context.Context, int64, *runner.AuditEntry) error { return f.fail }
 func (f *fakeRuns) Reject(context.Context, int64, *runner.AuditEntry) error  { return f.fail }
+func (*fakeRuns) Reserve([]*runner.Run) func()                               { return func() {} }
 func (f *fakeRuns) Enqueue(...*runner.Run)                                   {}
 func (f *fakeRuns) Displace(runner.Displaced)                                {}
 

@@ -30,6 +30,7 @@ func (quickStore) Accept(_ context.Context, d *rules.Delivery, runs []*runner.Ru
 	return runner.Displaced{}, nil
 }
 func (quickStore) RunsOf(context.Context, []int64) (map[int64][]*runner.Run, error) { return nil, nil }
+func (quickStore) Reserve([]*runner.Run) func()                                     { return func() {} }
 func (quickStore) Enqueue(...*runner.Run)                                           {}
 func (quickStore) Displace(runner.Displaced)                                        {}
 func (quickStore) Full(string) bool                                                 { return false }

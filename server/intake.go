@@ -39,6 +39,9 @@ type IntakeStore interface {
 
 // Queue takes runs that are on disk.
 type Queue interface {
+	// Reserve takes places for new runs that could begin at once, and makes them
+	// running, to be stored so. release gives back those that are not enqueued.
+	Reserve(runs []*runner.Run) (release func())
 	Enqueue(runs ...*runner.Run)
 	// Displace ends the runs whose place newer ones have taken.
 	Displace(d runner.Displaced)

@@ -119,6 +119,7 @@ func (f *fakeIntake) Named(string) int64 { return 0 }
 
 func (f *fakeIntake) Holder(runner.Conn) (int64, bool) { return 0, false }
 
+func (*fakeIntake) Reserve([]*runner.Run) func() { return func() {} }
 func (f *fakeIntake) Enqueue(runs ...*runner.Run) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
