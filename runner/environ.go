@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,7 +92,7 @@ func (a *attempt) reveal(t rules.Text) (string, error) {
 // argv is what is executed: the shell with the script, or the list as it is.
 func (a *attempt) argv(c *rules.Command) ([]string, error) {
 	if c.Script != "" {
-		return append(slices.Clone(c.Shell), c.Script), nil
+		return append(slices.Clone(c.Shell), replacing(c.Shell, c.Script)), nil
 	}
 	argv := make([]string, len(c.Argv))
 	for i, text := range c.Argv {
@@ -101,6 +102,20 @@ func (a *attempt) argv(c *rules.Command) ([]string, error) {
 		}
 	}
 	return argv, nil
+}
+
+// oneProgram is a script that does nothing but start a program by its path: what
+// has no slash may be built into the shell, or be one of its words.
+var oneProgram = regexp.MustCompile(`^[\w.+,@%-]*/[\w./+,:=@%-]*( [^\n;&|()\x60\\]*)?$`)
+
+// replacing has the usual shell be replaced by the program that it is to start, where
+// that is all that it does. Not all shells see that themselves, and a second
+// process would only wait for the first.
+func replacing(shell []string, script string) string {
+	if slices.Equal(shell, []string{"/bin/sh", "-c"}) && oneProgram.MatchString(strings.TrimSpace(script)) {
+		return "exec " + script
+	}
+	return script
 }
 
 // mask is what the attempt must not print: what is secret now, and what it was

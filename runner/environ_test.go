@@ -146,3 +146,67 @@ func TestSecretsAreReadAtTheStartAndNeverLogged(t *testing.T) {
 		t.Errorf("%d ends in the log:\n%s", n, h.log)
 	}
 }
+
+// The shell makes way for the one program that it starts, and for nothing else.
+func TestShellMakesWay(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"says": "#!/bin/sh\nprintf '%s,' \"$@\"; exit 3\n", "plain": "echo without a first line; exit 4\n", "killed": "#!/bin/sh\nkill -9 $$\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "closed"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := open(t, 1)
+	sh := []string{"/bin/sh", "-c"}
+	for _, c := range []struct {
+		script string
+		makes  bool
+		exit   int
+		text   string
+	}{
+		{`./says`, true, 3, ","},
+		{`./says "$V" '$V' $V a=b  # a remark`, true, 3, "a b,$V,a,b,a=b,"},
+		{"./says x\n", true, 3, "x,"},
+		{`./says { } ! if`, true, 3, "{,},!,if,"},
+		{`./says x >said`, true, 3, ""},
+		{`./plain`, true, 4, "without a first line\n"},
+		{`./missing`, true, 127, ""},
+		{`./closed`, true, 126, ""},
+		{`V=/x ./says "$V"`, false, 3, "a b,"},
+		{`./says x; echo more`, false, 0, "x,more\n"},
+		{`./says x && echo more`, false, 3, "x,"},
+		{`./says x | cat`, false, 0, "x,"},
+		{"./says x\necho more", false, 0, "x,more\n"},
+		{`./says $(echo x)`, false, 3, "x,"},
+		{"./says `echo x`", false, 3, "x,"},
+		{`echo "a\tb"`, false, 0, "a\tb\n"},
+		{`exit 5`, false, 5, ""},
+		{`cd /`, false, 0, ""},
+		{`. ./plain`, false, 4, "without a first line\n"},
+		{`if ./says; then :; else echo no; fi`, false, 0, ",no\n"},
+		{`! ./says`, false, 0, ","},
+	} {
+		if makes := replacing(sh, c.script) != c.script; makes != c.makes {
+			t.Errorf("%s: the shell makes way: %v", c.script, makes)
+		}
+		command := list()
+		command.Script, command.Shell, command.Dir = c.script, sh, dir
+		command.Env = []rules.EnvVar{{Name: "V", Value: rules.Plain("a b")}}
+		run, text := h.run(command)
+		if run.ExitCode == nil || *run.ExitCode != c.exit || text != c.text {
+			t.Errorf("%s: exit code %v, printed %q", c.script, run.ExitCode, text)
+		}
+	}
+	if replacing([]string{"/bin/bash", "-euxc"}, "./says") != "./says" {
+		t.Error("another shell is not asked")
+	}
+	command := list()
+	command.Script, command.Shell, command.Dir = "./killed", sh, dir
+	if run, _ := h.run(command); run.Signal != "SIGKILL" {
+		t.Errorf("%+v", run)
+	}
+}
