@@ -3,7 +3,6 @@ package runner
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,19 +18,32 @@ type proc struct {
 // processes lists what runs next to this process. Those that end meanwhile are
 // left out.
 func processes() []proc {
-	names, err := filepath.Glob("/proc/[0-9]*/stat")
+	folder, err := os.Open("/proc")
 	if err != nil {
 		return nil
 	}
+	defer folder.Close()
+	names, _ := folder.Readdirnames(-1) // those that could be read
 	var list []proc
 	for _, name := range names {
-		if data, err := os.ReadFile(name); err == nil {
-			if p, ok := parseStat(string(data)); ok && p.pid != os.Getpid() {
-				list = append(list, p)
-			}
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		if p, ok := statOf(pid); ok {
+			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// statOf is what /proc tells of a process, if it is there.
+func statOf(pid int) (p proc, ok bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return p, false
+	}
+	return parseStat(string(data))
 }
 
 // parseStat reads /proc/PID/stat (proc_pid_stat(5)). The name in parentheses
@@ -60,22 +72,14 @@ func parseStat(stat string) (p proc, ok bool) {
 }
 
 func isZombie(pid int) bool {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return true // gone
-	}
-	p, ok := parseStat(string(data))
-	return ok && (p.state == 'Z' || p.state == 'X')
+	p, there := statOf(pid)
+	return !there || p.state == 'Z' || p.state == 'X'
 }
 
 // identify names a process so that it can be told from a later one with the
 // same id: boot, process id, time of start.
 func identify(pid int) string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	p, ok := parseStat(string(data))
+	p, ok := statOf(pid)
 	if !ok {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -75,11 +76,22 @@ func adoptOrphans() error {
 func reapOrphans() {
 	spawning.Lock()
 	defer spawning.Unlock()
+	for _, pid := range deadOrphans() {
+		counting.Lock()
+		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		counting.Unlock()
+	}
+}
+
+// deadOrphans lists our dead children that we did not start.
+func deadOrphans() (pids []int) {
+	if children, ok := ownChildren(); ok {
+		return slices.DeleteFunc(children, func(pid int) bool { return known.has(pid) || !isZombie(pid) })
+	}
 	for _, p := range processes() {
 		if p.ppid == os.Getpid() && p.state == 'Z' && !known.has(p.pid) {
-			counting.Lock()
-			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
-			counting.Unlock()
+			pids = append(pids, p.pid)
 		}
 	}
+	return pids
 }
