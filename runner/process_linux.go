@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,12 +17,41 @@ import (
 // awaitExit returns when the leader has ended, and leaves it uncollected: as
 // long as it is, no other process and no other group can get its id.
 func (p *process) awaitExit() {
+	if p.pollExit() != nil {
+		p.blockUntilExit()
+	}
+}
+
+// blockUntilExit has a thread of ours wait for it, where Linux is older than 5.10.
+func (p *process) blockUntilExit() {
 	for {
 		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, syscall.EINTR) {
 			return
 		}
 	}
+}
+
+// pollExit waits for the end as others do for a connection, which takes no thread
+// (pidfd_open(2)). The error says that the system cannot tell it so.
+func (p *process) pollExit() error {
+	fd, err := unix.PidfdOpen(p.pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var asked error
+	waited := raw.Read(func(fd uintptr) bool {
+		var info unix.Siginfo
+		asked = unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+		return asked != nil || info.Signo != 0
+	})
+	return cmp.Or(waited, asked)
 }
 
 // collect takes the leader's exit status. It is unknown from just before that,
