@@ -1,13 +1,14 @@
 // Package runner MAKES IT HAPPEN: it takes runs that are stored, starts as many
 // at once as it may, keeps the rest in order, and sees each one to its end.
 //
-// It owns the lines of the queue (queue.go), runs whose time has not come and
+// It owns the lines of the queue (queue.go), whose turn it is (dispatch.go,
+// reserve.go), runs whose time has not come and
 // those that are tried again (wait.go), what people do to runs and to hooks
 // (byhand.go), the life of an attempt from the first write to the last
-// (attempt.go, launch.go, outcome.go), processes (process.go) and their
+// (attempt.go, launch.go, await.go, outcome.go), processes (process.go) and their
 // trees (tree_linux.go; cgroups_linux.go and cgroup_linux.go where the kernel
 // keeps them), what they may take (limits.go), who they are (user.go), what a
-// script is given (environ.go, payload.go, files.go) and what it printed (output.go,
+// script is given (environ.go, payload.go, spare.go, files.go) and what it printed (output.go,
 // recorder.go), without its secrets (mask.go). Runs that are no processes, calls
 // and messages, are performed by a [Performer] (perform.go, performed.go) in lanes
 // of their own (store.go); tell.go says which messages follow from what a run has
