@@ -13,7 +13,9 @@ import (
 // linter looks at a configuration that has been read, node by node, for what is
 // allowed and still not what was meant.
 type linter struct {
-	known    catalogue // of what providers send
+	samples  Samples   // of what providers send
+	known    catalogue // what they have told so far
+	failed   error     // why some cannot be read
 	report   *Report
 	keep     Keep
 	defaults settings // of rules
@@ -79,7 +81,7 @@ func (l *linter) hook(key, n node) {
 		}
 	}
 	l.door(set)
-	scope := &scope{provider: l.known[providerOf(set["verify"])], params: parametersOf(key.Value)}
+	scope := &scope{provider: l.provider(providerOf(set["verify"])), params: parametersOf(key.Value)}
 	l.again(scope, set)
 	var rules []*lintedRule
 	for i, e := range elementsOf(set["rules"]) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,10 @@ type Sample struct {
 	Event    string // as request.event has it
 	Payload  []byte // JSON
 }
+
+// Samples are what is at hand of a provider, by the name of its preset: nothing, of
+// one of which too little is known.
+type Samples func(provider string) ([]Sample, error)
 
 // catalogue is what is known of providers, by their presets' names.
 type catalogue map[string]*provider
@@ -43,6 +48,19 @@ func learn(samples []Sample) (catalogue, error) {
 		p.events[s.Event].learn(payload)
 	}
 	return c, nil
+}
+
+// provider is what the samples tell of a provider, nil if that is nothing. They are
+// looked at when it is first asked for.
+func (l *linter) provider(name string) *provider {
+	if p, learned := l.known[name]; learned || l.samples == nil || name == "" {
+		return p
+	}
+	samples, err := l.samples(name)
+	known, cannot := learn(samples)
+	l.failed = errors.Join(l.failed, err, cannot)
+	l.known[name] = known[name]
+	return known[name]
 }
 
 // payload is the shape of what the events have, nil if nothing is known of one of
