@@ -95,6 +95,8 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	// A file size limit is an error of writing like a full disk, not the end.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGXFSZ)
 
+	asUsual := collectSeldom()
+	defer asUsual()
 	config, loaded, err := o.load()
 	if err != nil {
 		return err
@@ -166,6 +168,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	log.Info("serving", "listen", doors[0].Address(), "console", consoleAddress(doors), "state", config.State, "hooks", len(config.Set.Hooks()))
 	tell(log, systemd.Ready())
+	asUsual()
 	var advising sync.WaitGroup
 	advising.Go(func() { advise(log, loaded) }) // nobody has to wait for that
 	defer advising.Wait()
