@@ -85,3 +85,25 @@ func TestHooksKeepNothingOfOthers(t *testing.T) {
 		t.Errorf("behind another rule it is %+v, want %+v", rules[1], want)
 	}
 }
+
+// Hooks that read the same of a payload share the list of it, however it comes about.
+func TestNeedsAreShared(t *testing.T) {
+	set := load(t, `hooks:
+  /one: {verify: none, rules: [{when: ref == "a" && repository.name == "b", run: make}]}
+  /same: {verify: none, rules: [{when: repository.name == "b", run: make}, {run: [make, "{{ ref }}"]}]}
+  /more: {verify: none, rules: [{when: ref == "a" && repository == nil, run: make}]}
+  /less: {verify: none, rules: [{when: ref == "a", run: make}]}
+  /all: {verify: none, rules: [{when: payload.ref == "a" && len(payload) > 1, run: make}]}
+`).Set
+	need := func(path string) *fields { return set.Hook(path).need }
+	if need("/one") != need("/same") {
+		t.Errorf("they are apart: %s and %s", need("/one").text(), need("/same").text())
+	}
+	seen := map[*fields]string{}
+	for _, path := range []string{"/one", "/more", "/less", "/all"} {
+		if other, there := seen[need(path)]; there {
+			t.Errorf("%s and %s are taken for the same: %s", path, other, need(path).text())
+		}
+		seen[need(path)] = path
+	}
+}

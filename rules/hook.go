@@ -98,6 +98,7 @@ func (c *compiler) readHook(key, n node) {
 		key.problem("has no rules; it would never do anything")
 	}
 	h.need.merge(h.dedupe.by.fields())
+	h.need = n.d.once.sharedFields(h.need)
 	h.dedupe.outlast(h.believed)
 	read := *h
 	c.hooks = append(c.hooks, &read)

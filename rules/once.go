@@ -10,6 +10,7 @@ type onceCompiled struct {
 	values      map[valueText]value
 	presets     map[string]verify.Scheme
 	beliefs     map[proofText]*belief
+	fields      map[string]*fields // by their texts
 }
 
 // A valueText is what a value comes from; references in it may be relative to the
@@ -58,4 +59,17 @@ func (o *onceCompiled) preset(name string) (verify.Scheme, bool) {
 		o.presets[name] = s
 	}
 	return s, known
+}
+
+// sharedFields are f, or others that need the same. They must not change any more.
+func (o *onceCompiled) sharedFields(f *fields) *fields {
+	text := f.text()
+	if same, there := o.fields[text]; there {
+		return same
+	}
+	if o.fields == nil {
+		o.fields = map[string]*fields{}
+	}
+	o.fields[text] = f
+	return f
 }
