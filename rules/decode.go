@@ -94,14 +94,6 @@ func (n node) mapping(settings ...setting) {
 	}
 }
 
-func settingNames(settings []setting) []string {
-	names := make([]string, len(settings))
-	for i, s := range settings {
-		names[i] = s.name
-	}
-	return names
-}
-
 // entries ranges over the pairs of a mapping. The key is a node of its own, for
 // messages. Merge keys (<<) are followed; what stands in the mapping itself wins.
 func (n node) entries() func(yield func(key, value node) bool) {

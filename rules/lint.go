@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -127,6 +128,19 @@ func providerOf(n node) string {
 		}
 	}
 	return ""
+}
+
+// provider is what the samples tell of a provider, nil if that is nothing. They are
+// looked at when it is first asked for.
+func (l *linter) provider(name string) *provider {
+	if p, learned := l.known[name]; learned || l.samples == nil || name == "" {
+		return p
+	}
+	samples, err := l.samples(name)
+	known, cannot := learn(samples)
+	l.failed = errors.Join(l.failed, err, cannot)
+	l.known[name] = known[name]
+	return known[name]
 }
 
 // A lintedRule is a rule as far as other rules matter to it.

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,19 +47,6 @@ func learn(samples []Sample) (catalogue, error) {
 		p.events[s.Event].learn(payload)
 	}
 	return c, nil
-}
-
-// provider is what the samples tell of a provider, nil if that is nothing. They are
-// looked at when it is first asked for.
-func (l *linter) provider(name string) *provider {
-	if p, learned := l.known[name]; learned || l.samples == nil || name == "" {
-		return p
-	}
-	samples, err := l.samples(name)
-	known, cannot := learn(samples)
-	l.failed = errors.Join(l.failed, err, cannot)
-	l.known[name] = known[name]
-	return known[name]
 }
 
 // payload is the shape of what the events have, nil if nothing is known of one of
