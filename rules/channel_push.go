@@ -39,7 +39,7 @@ func (t *Ntfy) settings() []setting {
 
 var (
 	ntfyPriorities = []string{"min", "low", "default", "high", "max"}
-	ntfyTopic      = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
+	ntfyTopic      = regexp.MustCompile(`^[-_A-Za-z0-9]+$`)
 )
 
 // readURL takes the address apart: the last part of its path is the topic.
@@ -87,7 +87,7 @@ func (t *Ntfy) readPriority(n node) {
 }
 
 func (t *Ntfy) checkTopic(n node, topic string) {
-	if !ntfyTopic.MatchString(topic) {
+	if len(topic) > 64 || !ntfyTopic.MatchString(topic) {
 		n.problem("has no topic that ntfy would take: up to 64 letters, digits, - and _, as in https://ntfy.sh/my-topic")
 	}
 }

@@ -87,7 +87,7 @@ var commitFields = func() *fields {
 const maxCommitMessage = 4_000
 
 var (
-	commitID  = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
+	commitID  = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 	noCommit  = regexp.MustCompile(`^0+$`) // what a deleted branch points to
 	rawAuthor = regexp.MustCompile(`^(.*\S)\s*<[^<>]*>$`)
 )
@@ -112,7 +112,11 @@ func commitOf(payload any) *Commit {
 	return nil
 }
 
-func isCommit(id string) bool { return commitID.MatchString(id) && !noCommit.MatchString(id) }
+// isCommit tells an id, which may be short. Its length is no part of the expression,
+// which would be compiled to as many copies of itself.
+func isCommit(id string) bool {
+	return len(id) >= 7 && len(id) <= 64 && commitID.MatchString(id) && !noCommit.MatchString(id)
+}
 
 // commitEvent is a payload, with names of our own for elements of its lists.
 type commitEvent struct{ top, own map[string]any }

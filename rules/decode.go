@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -85,17 +84,13 @@ func resolve(n *yaml.Node) *yaml.Node {
 // mapping reads a mapping strictly: a key that is not among the settings, or
 // that stands there twice, is a problem.
 func (n node) mapping(settings ...setting) {
-	byName := make(map[string]setting, len(settings))
-	for _, s := range settings {
-		byName[s.name] = s
-	}
 	for key, value := range n.entries() {
-		s, known := byName[key.Value]
-		if !known {
-			key.problem("unknown setting %q%s", key.Value, didYouMean(key.Value, slices.Collect(maps.Keys(byName))))
+		i := slices.IndexFunc(settings, func(s setting) bool { return s.name == key.Value })
+		if i < 0 {
+			key.problem("unknown setting %q%s", key.Value, didYouMean(key.Value, settingNames(settings)))
 			continue
 		}
-		s.form.read(value)
+		settings[i].form.read(value)
 	}
 }
 
@@ -108,7 +103,7 @@ func (n node) entries() func(yield func(key, value node) bool) {
 			return
 		}
 		seen := map[string]int{}
-		for _, pair := range n.pairs(map[*yaml.Node]bool{}) {
+		for _, pair := range n.pairs(nil) {
 			key := n
 			key.Node = pair.key
 			if pair.key.Kind != yaml.ScalarNode {
@@ -136,15 +131,21 @@ type pair struct {
 
 // pairs lists a mapping's own pairs first, then those that << brings. A mapping
 // that came already brings nothing new, so each comes once, and an anchor that
-// merges itself ends.
+// merges itself ends. came is nil until something is merged.
 func (n node) pairs(came map[*yaml.Node]bool) []pair {
-	came[n.Node] = true
-	var own, merged []pair
+	if came != nil {
+		came[n.Node] = true
+	}
+	own := make([]pair, 0, len(n.Content)/2)
+	var merged []pair
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Tag != "!!merge" {
 			own = append(own, pair{key: key, value: value})
 			continue
+		}
+		if came == nil {
+			came = map[*yaml.Node]bool{n.Node: true}
 		}
 		merged = append(merged, n.child(key, value).merge(came)...)
 	}

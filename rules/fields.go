@@ -1,5 +1,12 @@
 package rules
 
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // fields says which parts of a payload are needed, so that the rest is only
 // checked and skipped. The zero value needs nothing.
 type fields struct {
@@ -39,6 +46,18 @@ func (f *fields) merge(other *fields) {
 		}
 		f.below[name].merge(below)
 	}
+}
+
+// text is the same for all that need the same.
+func (f *fields) text() string {
+	if f.whole {
+		return "*"
+	}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(f.below)) {
+		b.WriteString(strconv.Quote(name) + "{" + f.below[name].text() + "}")
+	}
+	return b.String()
 }
 
 // elements returns what is needed of a list's elements, nil for nothing.

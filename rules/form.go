@@ -15,6 +15,14 @@ type setting struct {
 	unset string // what counts if it is not there; "" where nothing does
 }
 
+func settingNames(settings []setting) []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.name
+	}
+	return names
+}
+
 // mustBe says of a setting that there is nothing that could count instead.
 const mustBe = "must be there"
 

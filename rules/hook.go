@@ -63,27 +63,45 @@ func (c *compiler) checkPath(key node) bool {
 	return true
 }
 
+// A hookForm reads one hook after the other, as a ruleForm reads rules.
+type hookForm struct {
+	Hook
+	verify node // nothing, if the hook does not say
+	ruled  bool
+	all    []setting
+}
+
+func (c *compiler) hookForm() *hookForm {
+	if c.hook == nil {
+		f := &hookForm{}
+		f.all = f.settings(
+			func(n node) { f.verify = n },
+			func(n node) { f.ruled = true; c.readRules(&f.Hook, n) },
+		)
+		c.hook = f
+	}
+	return c.hook
+}
+
 func (c *compiler) readHook(key, n node) {
-	h := &Hook{Path: key.Value, Methods: []string{http.MethodPost}, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}, dedupe: usualDedupe()}
-	verified, ruled := false, false
-	readVerify := func() {}
-	n.mapping(h.settings(
-		func(n node) {
-			verified = true
-			readVerify = func() { h.unread = errors.Join(n.unreadIn(func() { c.readVerify(h, n) }), h.unread) }
-		},
-		func(n node) { ruled = true; c.readRules(h, n) },
-	)...)
-	readVerify() // when it is known how the body is read
-	if !verified && n.Kind == yaml.MappingNode {
+	f := c.hookForm()
+	f.verify, f.ruled = node{}, false
+	h := &f.Hook
+	*h = Hook{Path: key.Value, Methods: usualMethods, publicURL: c.server.PublicURL, maxBody: c.server.MaxBody, need: &fields{}, dedupe: usualDedupe()}
+	n.mapping(f.all...)
+	if v := f.verify; v.Node != nil { // now that it is known how the body is read
+		h.unread = errors.Join(v.unreadIn(func() { c.readVerify(h, v) }), h.unread)
+	} else if n.Kind == yaml.MappingNode {
 		key.problem("has no verify; write how senders prove who they are, as in verify: {github: \"${env:SECRET}\"}, or verify: none to let everyone in")
 	}
-	if !ruled && n.Kind == yaml.MappingNode {
+	if !f.ruled && n.Kind == yaml.MappingNode {
 		key.problem("has no rules; it would never do anything")
 	}
 	h.need.merge(h.dedupe.by.fields())
+	h.need = n.d.once.sharedFields(h.need)
 	h.dedupe.outlast(h.believed)
-	c.hooks = append(c.hooks, h)
+	read := *h
+	c.hooks = append(c.hooks, &read)
 }
 
 // settings are those of a hook; how it is verified and what its rules are is not
@@ -119,6 +137,9 @@ const rulesExample = "rules: [{run: ./deploy.sh}]"
 func rulesSchema() *schema {
 	return listOf(mappingOf((&rule{}).settings()...))
 }
+
+// usualMethods are those of a hook that names none; the hooks share the list.
+var usualMethods = []string{http.MethodPost}
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}
 

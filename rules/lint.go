@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +14,9 @@ import (
 // linter looks at a configuration that has been read, node by node, for what is
 // allowed and still not what was meant.
 type linter struct {
-	known    catalogue // of what providers send
+	samples  Samples   // of what providers send
+	known    catalogue // what they have told so far
+	failed   error     // why some cannot be read
 	report   *Report
 	keep     Keep
 	defaults settings // of rules
@@ -79,7 +82,7 @@ func (l *linter) hook(key, n node) {
 		}
 	}
 	l.door(set)
-	scope := &scope{provider: l.known[providerOf(set["verify"])], params: parametersOf(key.Value)}
+	scope := &scope{provider: l.provider(providerOf(set["verify"])), params: parametersOf(key.Value)}
 	l.again(scope, set)
 	var rules []*lintedRule
 	for i, e := range elementsOf(set["rules"]) {
@@ -125,6 +128,19 @@ func providerOf(n node) string {
 		}
 	}
 	return ""
+}
+
+// provider is what the samples tell of a provider, nil if that is nothing. They are
+// looked at when it is first asked for.
+func (l *linter) provider(name string) *provider {
+	if p, learned := l.known[name]; learned || l.samples == nil || name == "" {
+		return p
+	}
+	samples, err := l.samples(name)
+	known, cannot := learn(samples)
+	l.failed = errors.Join(l.failed, err, cannot)
+	l.known[name] = known[name]
+	return known[name]
 }
 
 // A lintedRule is a rule as far as other rules matter to it.

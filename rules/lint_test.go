@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -43,6 +45,18 @@ func githubSamples(t testing.TB) []Sample {
 	return samples
 }
 
+// given has these samples at hand.
+func given(samples []Sample) Samples {
+	return func(provider string) (of []Sample, _ error) {
+		for _, s := range samples {
+			if s.Provider == provider {
+				of = append(of, s)
+			}
+		}
+		return of, nil
+	}
+}
+
 // Each testdata/*.warn.yaml holds one kind of thing that is allowed and hardly
 // meant, and beside it what looks alike and is fine; *.warn.txt says what check
 // tells of it.
@@ -59,12 +73,42 @@ func TestWarnings(t *testing.T) {
 			if _, err := Load(file); err != nil {
 				t.Fatal(err)
 			}
-			report, err := Check(file, samples, false)
+			report, err := Check(file, given(samples), false)
 			if err != nil || report.Config == nil || report.Problems.Count(Error) > 0 {
 				t.Fatal(report, err)
 			}
 			checkGolden(t, report.Problems, "testdata/"+name+".txt")
 		})
+	}
+}
+
+// What is looked at later, while it is in use, is told as when it is looked at at once.
+func TestLoadToCheck(t *testing.T) {
+	t.Setenv("TOKEN", secretValue)
+	samples := given(githubSamples(t))
+	for _, file := range []string{"testdata/unknown-field.warn.yaml", "testdata/unreachable.warn.yaml", "testdata/watch.warn.yaml"} {
+		config, loaded, err := LoadToCheck(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var using sync.WaitGroup
+		using.Go(func() {
+			for _, h := range config.Set.All() {
+				_, _, _ = h.Evaluate(push(`{"ref": "refs/heads/main"}`))
+			}
+		})
+		later, err := loaded.Report(samples)
+		using.Wait()
+		if err != nil || later.Config != config {
+			t.Errorf("%s: %v, of another configuration: %v", file, err, later.Config != config)
+		}
+		atOnce, err := Check(file, samples, false)
+		if err != nil || len(later.Problems) == 0 || !slices.Equal(later.Problems, atOnce.Problems) || len(later.Programs) != len(atOnce.Programs) {
+			t.Errorf("%s: later\n%v\nat once\n%v, %v", file, later.Problems, atOnce.Problems, err)
+		}
+	}
+	if config, loaded, err := LoadToCheck("testdata/many.bad.yaml"); err == nil || loaded != nil || config == nil {
+		t.Errorf("of a broken file there are %v and %v, %v", config, loaded, err)
 	}
 }
 
@@ -81,7 +125,7 @@ func TestCheckBroken(t *testing.T) {
 			continue
 		}
 		_, loaded := Load(file)
-		report, err := Check(file, samples, false)
+		report, err := Check(file, given(samples), false)
 		if err != nil || report.Config != nil {
 			t.Fatalf("%s: %v, %+v", file, err, report)
 		}
@@ -100,10 +144,10 @@ func TestCheckBroken(t *testing.T) {
 	if err != nil || report.Problems.Count(Warning) != 2 || report.Problems.Count(Error) != 2 {
 		t.Errorf("%v %v, want two of each", report.Problems, err)
 	}
-	if _, err := Check(filepath.Join(t.TempDir(), "missing.yaml"), samples, false); err == nil {
+	if _, err := Check(filepath.Join(t.TempDir(), "missing.yaml"), given(samples), false); err == nil {
 		t.Error("a file that is not there is no error")
 	}
-	if _, err := Check("testdata/door.warn.yaml", []Sample{{"github", "push", []byte("{")}}, false); err == nil {
+	if _, err := Check("testdata/unknown-field.warn.yaml", given([]Sample{{"github", "push", []byte("{")}}), false); err == nil {
 		t.Error("a sample that is not JSON is no error")
 	}
 }

@@ -1,11 +1,16 @@
 package rules
 
+import "github.com/hooktender/hooktender/rules/verify"
+
 // onceCompiled keeps what has been compiled while a configuration is read: of
 // many hooks, most say the same. What it gives never changes, so all may share it.
 // The zero value is empty.
 type onceCompiled struct {
 	expressions map[string]*expression
 	values      map[valueText]value
+	presets     map[string]verify.Scheme
+	beliefs     map[proofText]*belief
+	fields      map[string]*fields // by their texts
 }
 
 // A valueText is what a value comes from; references in it may be relative to the
@@ -39,4 +44,32 @@ func (o *onceCompiled) value(text, folder string) (value, error) {
 		o.values[from] = v
 	}
 	return v, err
+}
+
+// preset is [verify.Preset]. What the scheme points to is shared.
+func (o *onceCompiled) preset(name string) (verify.Scheme, bool) {
+	if s, there := o.presets[name]; there {
+		return s, true
+	}
+	s, known := verify.Preset(name)
+	if known {
+		if o.presets == nil {
+			o.presets = map[string]verify.Scheme{}
+		}
+		o.presets[name] = s
+	}
+	return s, known
+}
+
+// sharedFields are f, or others that need the same. They must not change any more.
+func (o *onceCompiled) sharedFields(f *fields) *fields {
+	text := f.text()
+	if same, there := o.fields[text]; there {
+		return same
+	}
+	if o.fields == nil {
+		o.fields = map[string]*fields{}
+	}
+	o.fields[text] = f
+	return f
 }

@@ -36,13 +36,30 @@ type rule struct {
 	ruleSettings
 }
 
+// A ruleForm reads one rule after the other at the same place, so that what rules
+// may say is spelt out once for all of them.
+type ruleForm struct {
+	rule
+	all []setting
+}
+
+func (c *compiler) ruleForm() *ruleForm {
+	if c.rule == nil {
+		c.rule = &ruleForm{}
+		c.rule.all = c.rule.settings()
+	}
+	return c.rule
+}
+
 func (c *compiler) readRule(name string, n node) *rule {
-	r := &rule{name: name, when: always{}, ruleSettings: c.defaults}
+	form := c.ruleForm()
+	r := &form.rule
+	*r = rule{name: name, when: always{}, ruleSettings: c.defaults}
 	if r.dir == "" {
 		r.dir = n.file.folder()
 	}
 	r.notices, r.status = nil, nil
-	n.mapping(r.settings()...)
+	n.mapping(form.all...)
 	r.ownStatus = r.status != nil
 	r.checkPolicies(n)
 	switch {
@@ -59,7 +76,8 @@ func (c *compiler) readRule(name string, n node) *rule {
 	case n.Kind == yaml.MappingNode:
 		n.problem("does nothing; write run: and what to run, http: and whom to call, notify: and who is told, or status: and where")
 	}
-	return r
+	read := *r
+	return &read
 }
 
 // checkStatus refuses a state that is said beforehand of what a run will come to.

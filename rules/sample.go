@@ -15,6 +15,10 @@ type Sample struct {
 	Payload  []byte // JSON
 }
 
+// Samples are what is at hand of a provider, by the name of its preset: nothing, of
+// one of which too little is known.
+type Samples func(provider string) ([]Sample, error)
+
 // catalogue is what is known of providers, by their presets' names.
 type catalogue map[string]*provider
 

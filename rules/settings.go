@@ -23,6 +23,8 @@ type compiler struct {
 	watches  []*Watch
 	paths    map[string]node // the key of each hook, by path
 	tree     pathTree        // of the same
+	hook     *hookForm       // made for the first hook
+	rule     *ruleForm       // made for the first rule
 
 	urlUnread error // why server.public_url is not known
 }

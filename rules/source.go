@@ -76,8 +76,9 @@ func endless(n *yaml.Node, above []*yaml.Node) *yaml.Node {
 		}
 		return nil
 	}
+	above = append(above, n)
 	for _, below := range n.Content {
-		if alias := endless(below, append(above, n)); alias != nil {
+		if alias := endless(below, above); alias != nil {
 			return alias
 		}
 	}

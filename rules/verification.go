@@ -37,19 +37,15 @@ func (c *compiler) readVerify(h *Hook, n node) {
 	if p == nil {
 		return
 	}
-	p.readAs(h.content)
-	verifier := c.compileProof(p)
-	if verifier == nil {
+	b := c.believe(p, h.content)
+	if b == nil {
 		return
 	}
-	h.verifier = verifier
-	if verifier.NeedsURL() {
+	h.verifier, h.preset, h.receipt, h.reading, h.believed = b.verifier, p.preset, b.receipt, b.reading, b.believed
+	if b.verifier.NeedsURL() {
 		h.unread = c.urlUnread
 	}
-	h.preset, h.receipt = p.preset, p.receipt()
-	h.reading = p.reading(h.content)
-	h.believed = p.believed()
-	if names := parametersOf(h.Path); len(names) > 0 && !p.pathCounts() {
+	if names := parametersOf(h.Path); len(names) > 0 && !b.pathCounts {
 		n.d.doubts = append(n.d.doubts, placeOf(n).Problem(Warning, "the path is not signed, so whoever has seen one genuine request can send it again with another %s in it; take what decides from the payload, "+
 			"give each path a hook and a secret of its own, or have {path} or {url} signed", strings.Join(names, " and ")))
 	}
@@ -112,7 +108,7 @@ func readProof(key, n node) *proof {
 		generic.read(p, n)
 		return p
 	}
-	scheme, known := verify.Preset(key.Value)
+	scheme, known := n.d.once.preset(key.Value)
 	if !known {
 		key.problem("unknown scheme %q%s", key.Value, suggestScheme(key.Value))
 		return nil

@@ -131,7 +131,7 @@ func withOneMore() fs.FS {
 }
 
 func migrateUntilKilled(dir string) {
-	db := openDB(filepath.Join(dir, "hooktender.db"), "journal_mode(wal)", "synchronous(full)", "cache_size(10)")
+	db := openDB(filepath.Join(dir, "hooktender.db"), "journal_mode(wal)", "synchronous(normal)", "cache_size(10)")
 	conn, err := db.Conn(context.Background())
 	must(err)
 	must(migrate(context.Background(), conn, withOneMore()))

@@ -108,7 +108,9 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if err := createPrivate(file); err != nil {
 		return err
 	}
-	s.writeDB = openDB(file, "busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)")
+	// Migrations are not synced one by one: what a crash leaves of them is whole, and
+	// the writer's first commit syncs them all before anything is stored.
+	s.writeDB = openDB(file, "busy_timeout(5000)", "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)")
 	conn, err := s.writeDB.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", file, err)
@@ -116,6 +118,9 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	s.tx = newTx(conn)
 	if err := migrate(ctx, conn, migrations); err != nil {
 		return fmt.Errorf("%s: %w", file, explainTables(err))
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = full"); err != nil {
+		return fmt.Errorf("%s: having each commit synced: %w", file, err)
 	}
 	if s.writer, err = newWriter(ctx, s.tx, s.queue); err != nil {
 		return fmt.Errorf("%s: %w", file, explainTables(err))

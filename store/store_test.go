@@ -130,6 +130,25 @@ func TestSecondOpenIsRefused(t *testing.T) {
 	}
 }
 
+// The migrations are not synced one by one; all that comes behind them is.
+func TestEachCommitIsSynced(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 { // new, and as it was left
+		s := open(t, dir)
+		const full = 2
+		var level int
+		err := s.submit(t.Context(), func(tx *tx) error {
+			return tx.conn.QueryRowContext(context.Background(), "PRAGMA synchronous").Scan(&level)
+		})
+		if err != nil || level != full {
+			t.Errorf("the writer commits with synchronous = %d, %v", level, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOpenAfterClose(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -58,11 +58,11 @@ func fileOf(args []string) string {
 	return defaultFile
 }
 
-// loadConfig loads a configuration. The error is rules.Problems if it could be
-// read at all.
-func loadConfig(path string) (*rules.Config, error) {
-	config, err := rules.Load(path)
-	return config, explainRead(path, err)
+// loadConfig loads a configuration that is to be looked at closer afterwards. The
+// error is rules.Problems if it could be read at all.
+func loadConfig(path string) (*rules.Config, *rules.Checking, error) {
+	config, loaded, err := rules.LoadToCheck(path)
+	return config, loaded, explainRead(path, err)
 }
 
 // loadToExplain does so on a machine that need not have the secrets.
@@ -86,20 +86,21 @@ func explainRead(path string, err error) error {
 // inspect finds all that there is to say about a configuration, and with
 // elsewhere nothing about this machine.
 func inspect(path string, elsewhere bool) (*rules.Report, error) {
-	known, err := samples()
-	if err != nil {
-		return nil, err
-	}
-	report, err := rules.Check(path, known, elsewhere)
+	report, err := rules.Check(path, samplesOf, elsewhere)
 	if err != nil {
 		return nil, explainRead(path, err)
 	}
 	if !elsewhere {
-		report.Problems = append(report.Problems, onThisMachine(report)...)
-		report.Problems = append(report.Problems, placesOf(report.Config)...)
-		report.Problems.Sort()
+		addMachine(report)
 	}
 	return report, nil
+}
+
+// addMachine adds what there is to say about this machine.
+func addMachine(report *rules.Report) {
+	report.Problems = append(report.Problems, onThisMachine(report)...)
+	report.Problems = append(report.Problems, placesOf(report.Config)...)
+	report.Problems.Sort()
 }
 
 // placesOf says which places under notify cannot be told anything. Nobody is
@@ -149,18 +150,19 @@ func check(cmd *cobra.Command, path string, o checkOptions) error {
 // advise logs how much check would say about a configuration that has just been
 // taken. Its errors are those of this machine, which keep nothing else from
 // working.
-func advise(log *slog.Logger, path string) {
-	defer debug.FreeOSMemory() // it takes as much as the configuration itself, and is not needed again
+func advise(log *slog.Logger, loaded *rules.Checking) {
+	defer debug.FreeOSMemory() // what was read of the files is not needed again
 	defer func() {
 		if cause := recover(); cause != nil { // advice must not end a server
 			log.Error("looking at the configuration for what would fail panicked; please report this with the file", "panic", cause, "stack", string(debug.Stack()))
 		}
 	}()
-	report, err := inspect(path, false)
+	report, err := loaded.Report(samplesOf)
 	if err != nil {
 		log.Warn("the configuration could not be looked at for what would fail", "error", err)
 		return
 	}
+	addMachine(report)
 	if p := report.Problems; len(p) > 0 {
 		log.Warn("`hooktender check` tells what would fail", "errors", p.Count(rules.Error), "warnings", p.Count(rules.Warning))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -133,14 +134,14 @@ func TestRecordedEventsAndIDs(t *testing.T) {
 
 // What is judged of a provider's payloads must let its own deliveries be.
 func TestSamplesAreKnown(t *testing.T) {
-	all, err := samples()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var judged []string
-	for _, s := range all {
-		if !slices.Contains(judged, s.Provider) {
-			judged = append(judged, s.Provider)
+	for _, provider := range slices.Sorted(maps.Keys(recordings())) {
+		known, err := samplesOf(provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(known) > 0 {
+			judged = append(judged, provider)
 		}
 	}
 	if want := []string{"alertmanager", "github", "github-sha1", "gitlab", "gitlab-signed"}; !slices.Equal(judged, want) {
@@ -170,7 +171,7 @@ func TestSamplesAreKnown(t *testing.T) {
 				secret = "whsec_" + shared
 			}
 			config := writeConfig(t, "hooks:\n  /x:\n    verify: {"+tt.verify+": \""+secret+"\"}\n    rules:\n      - {name: a, run: \"true\", when: '"+tt.when+"'}\n")
-			report, err := rules.Check(config, all, true)
+			report, err := rules.Check(config, samplesOf, true)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -46,7 +46,7 @@ func (r *reloader) reload() (string, error) {
 	tell(r.log, systemd.Reloading())
 	defer func() { tell(r.log, systemd.Ready()) }()
 
-	config, err := r.load()
+	config, loaded, err := r.load()
 	r.asked = nil
 	if err != nil {
 		if config != nil {
@@ -61,7 +61,7 @@ func (r *reloader) reload() (string, error) {
 		r.log.Warn("changed, but counts only after a restart", "setting", name)
 	}
 	r.log.Info("reloaded", "hooks", len(config.Set.Hooks()))
-	advise(r.log, r.options.file)
+	advise(r.log, loaded)
 	said := fmt.Sprintf("reloaded: %s", contents(config.Set))
 	if len(waiting) > 0 {
 		said += fmt.Sprintf("; %s changed, which counts only after a restart", strings.Join(waiting, ", "))
@@ -71,7 +71,7 @@ func (r *reloader) reload() (string, error) {
 
 // load reads the configuration. Whatever a file does to us, the server that runs
 // goes on.
-func (r *reloader) load() (config *rules.Config, err error) {
+func (r *reloader) load() (config *rules.Config, loaded *rules.Checking, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			r.log.Error("reading the configuration panicked; please report this with the file", "panic", cause, "stack", string(debug.Stack()))

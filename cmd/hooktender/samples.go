@@ -4,34 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
-	"sync"
 
 	"github.com/hooktender/hooktender/rules"
 	"github.com/hooktender/hooktender/rules/verify"
 )
 
-// samples are recorded deliveries, for who wants to know what providers send, and
-// payloads/PROVIDER.fields.json with what those do not have. A provider of which
-// too little is known to tell what it does not send is left out.
-var samples = sync.OnceValues(func() ([]rules.Sample, error) {
-	var all []rules.Sample
-	for _, provider := range slices.Sorted(maps.Keys(recordings())) {
-		if !recordedOf(provider).Judged {
-			continue
-		}
-		of, err := samplesOf(provider)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, of...)
-	}
-	return all, nil
-})
-
+// samplesOf are recorded deliveries of a provider, for who wants to know what it
+// sends, and payloads/PROVIDER.fields.json with what those do not have. Where too
+// little is known to tell what it does not send, there are none.
 func samplesOf(provider string) ([]rules.Sample, error) {
 	r := recordedOf(provider)
+	if !r.Judged {
+		return nil, nil
+	}
 	scheme, _ := verify.Preset(provider)
 	var all []rules.Sample
 	for _, name := range r.names() {

@@ -95,7 +95,9 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	// A file size limit is an error of writing like a full disk, not the end.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGXFSZ)
 
-	config, err := o.load()
+	asUsual := collectSeldom()
+	defer asUsual()
+	config, loaded, err := o.load()
 	if err != nil {
 		return err
 	}
@@ -166,8 +168,9 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	}
 	log.Info("serving", "listen", doors[0].Address(), "console", consoleAddress(doors), "state", config.State, "hooks", len(config.Set.Hooks()))
 	tell(log, systemd.Ready())
+	asUsual()
 	var advising sync.WaitGroup
-	advising.Go(func() { advise(log, o.file) }) // nobody has to wait for that
+	advising.Go(func() { advise(log, loaded) }) // nobody has to wait for that
 	defer advising.Wait()
 	stopping := make(chan struct{})
 	ready(&application{doors: doors, socket: socketPath(config.State), stop: end, stopping: stopping})
@@ -229,10 +232,10 @@ func stopRunner(run *runner.Runner, signals <-chan os.Signal, log *slog.Logger) 
 }
 
 // load reads the configuration with the flags on top.
-func (o serveOptions) load() (*rules.Config, error) {
-	config, err := loadConfig(o.file)
+func (o serveOptions) load() (*rules.Config, *rules.Checking, error) {
+	config, loaded, err := loadConfig(o.file)
 	if err != nil {
-		return config, err
+		return config, nil, err
 	}
 	if o.listen != "" {
 		config.Server.Listen = o.listen
@@ -242,10 +245,10 @@ func (o serveOptions) load() (*rules.Config, error) {
 	}
 	if o.state != "" {
 		if config.State, err = filepath.Abs(o.state); err != nil {
-			return nil, fmt.Errorf("--state: %w", err)
+			return nil, nil, fmt.Errorf("--state: %w", err)
 		}
 	}
-	return config, nil
+	return config, loaded, nil
 }
 
 func socketPath(state string) string { return filepath.Join(state, "hooktender.sock") }

@@ -66,7 +66,7 @@ func startOn(t *testing.T, st runner.Store, config *rules.Config, dir string) *r
 func TestSlowDisk(t *testing.T) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
-	config, err := loadConfig(writeConfig(t, fmt.Sprintf(`
+	config, _, err := loadConfig(writeConfig(t, fmt.Sprintf(`
 hooks:
   /group:
     verify: &verify {bearer: %q}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -123,11 +122,17 @@ func (s Scheme) contentOf(message string) []string {
 	})
 }
 
-var placeholder = regexp.MustCompile(`\{([^}]+)\}`)
-
+// placeholdersOf lists what stands between { and } in a message.
 func placeholdersOf(message string) (names []string) {
-	for _, match := range placeholder.FindAllStringSubmatch(message, -1) {
-		names = append(names, match[1])
+	for {
+		_, rest, _ := strings.Cut(message, "{")
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return names
+		}
+		if name != "" {
+			names = append(names, name)
+		}
+		message = after
 	}
-	return names
 }

@@ -11,18 +11,32 @@ import (
 	"strings"
 )
 
+// A bounded text is made of few letters. How long it is is counted beside the
+// expression: one that counts to 512 is compiled to 512 copies of itself, which every
+// start of the program would pay for.
+type bounded struct {
+	least int
+	of    *regexp.Regexp
+}
+
+const maxBounded = 512
+
+func (b bounded) takes(text []byte) bool {
+	return len(text) >= b.least && len(text) <= maxBounded && b.of.Match(text)
+}
+
 // repeatable is what may be repeated to whoever sends it: a token, and nothing
 // that a browser or another program could take for more than a text. It is
 // bounded, and needs no escaping in JSON.
-var repeatable = regexp.MustCompile(`^[A-Za-z0-9 ._~:/+=@,;-]{1,512}$`)
+var repeatable = bounded{1, regexp.MustCompile(`^[A-Za-z0-9 ._~:/+=@,;-]+$`)}
 
 // signable is what a handshake may sign with the hook's secret: no more than a
 // token that a provider makes up, so that no event can be among it.
-var signable = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,512}$`)
+var signable = bounded{1, regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)}
 
 // keepable is what is taken for a secret that a provider brings: long enough to
 // be one, and one line of a file.
-var keepable = regexp.MustCompile(`^[!-~]{16,512}$`)
+var keepable = bounded{16, regexp.MustCompile(`^[!-~]+$`)}
 
 // Brings reports whether a request has the form of one that brings the hook's
 // secret, be it waited for or not. Its body must not be kept or shown.
@@ -59,7 +73,7 @@ func (h *handshake) answer(r *Request) (*Answer, error) {
 	a := &Answer{Handshake: h.name, Status: h.Answer.Status, Header: http.Header{}}
 	if h.Brings != nil {
 		secret := h.brings.peek(r)
-		if !keepable.MatchString(secret) || !strings.HasPrefix(secret, h.Brings.Prefix) {
+		if !keepable.takes([]byte(secret)) || !strings.HasPrefix(secret, h.Brings.Prefix) {
 			return nil, reject("%s is no secret of the provider's", h.brings)
 		}
 		a.Secret, a.Keep = Secret(secret), h.keep
@@ -95,7 +109,7 @@ func (h *handshake) fill(r *Request, text string) (_ string, problem error) {
 		switch {
 		case value == "":
 			return ""
-		case !repeatable.MatchString(value), m[1] != "" && !signable.MatchString(value):
+		case !repeatable.takes([]byte(value)), m[1] != "" && !signable.takes([]byte(value)):
 			problem = reject("%s is nothing that is repeated to a stranger", h.answers[m[2]])
 			return ""
 		}

@@ -68,7 +68,7 @@ func (v *Verifier) Verify(r *Request) error {
 	if err := v.proof.verify(r); err != nil {
 		return err
 	}
-	if v.signsAny && signable.Match(r.Body) {
+	if v.signsAny && signable.takes(r.Body) {
 		return reject("the body is a text that the handshake would sign for anybody")
 	}
 	return nil
