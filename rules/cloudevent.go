@@ -8,8 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // CloudEvents (HTTP Protocol Binding 1.0.2) come in two modes. In the structured
@@ -126,7 +124,7 @@ func eventOf(body []byte, mustSay bool) (event, id, source string) {
 	need.add([]string{"id"})
 	need.add([]string{"source"})
 	need.add([]string{"specversion"})
-	value, err := readJSONWith(body, need, jsontext.AllowDuplicateNames(true))
+	value, err := new(jsonReader).read(body, need)
 	if err != nil {
 		return "", "", ""
 	}
