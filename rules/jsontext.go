@@ -54,17 +54,17 @@ func (t *jsonText) string() ([]byte, error) {
 }
 
 // plainLength is how many bytes stand in front of the first quote, backslash or control
-// character. Most bytes of a payload pass here, so it looks at eight of them at once:
-// marks has the top bit of those set that are one of these, and maybe of some behind
-// the first.
+// character. Most bytes of a payload pass here, so it looks at eight of them at once: to
+// take away from each what makes it less than nothing if it is one of these sets its top
+// bit, and maybe that of some behind it, but of none in front.
 func plainLength(text []byte) int {
 	const each = 0x0101010101010101
 	i := 0
 	for ; i+8 <= len(text); i += 8 {
-		bytes := binary.LittleEndian.Uint64(text[i:])
-		quotes, backslashes := bytes^each*'"', bytes^each*'\\'
-		marks := (bytes-each*' ')&^bytes | (quotes-each)&^quotes | (backslashes-each)&^backslashes
-		if marks &= each * 0x80; marks != 0 {
+		word := binary.LittleEndian.Uint64(text[i:])
+		controls, quotes, backslashes := word-each*' ', (word^each*'"')-each, (word^each*'\\')-each
+		marks := (controls | quotes | backslashes) &^ word & (each * 0x80)
+		if marks != 0 {
 			return i + bits.TrailingZeros64(marks)/8
 		}
 	}
