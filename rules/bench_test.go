@@ -38,3 +38,20 @@ hooks:
 		})
 	}
 }
+
+// What of a push is not asked for is the most of it.
+func BenchmarkReadJSON(b *testing.B) {
+	body, err := os.ReadFile("testdata/push.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	need := &fields{}
+	need.add([]string{"ref"})
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if _, err := readJSON(body, need); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/hooktender/hooktender/rules/verify"
 )
 
 // CloudEvents (HTTP Protocol Binding 1.0.2) come in two modes. In the structured
@@ -90,17 +90,16 @@ func (h *Hook) attributesOf(r *Request) (event, id, source string) {
 
 // sourceOf is the source of a CloudEvent whose id is the one that counts. Where the
 // sender's scheme names ids of its own, what else says source is none of theirs.
-func (h *Hook) sourceOf(r *Request) string {
-	_, id, source := h.attributesOf(r)
-	if id != r.ID {
-		return ""
-	}
+func (h *Hook) sourceOf(r *Request, evidence *verify.Request) string {
 	if h.verifier != nil && h.unsignedHeaders {
-		if _, named := h.verifier.Identify(h.evidence(r, r.ReceivedAt)); named != "" {
+		if _, named := h.verifier.Identify(evidence); named != "" {
 			return ""
 		}
 	}
-	return source
+	if _, id, source := h.attributesOf(r); id == r.ID {
+		return source
+	}
+	return ""
 }
 
 func isStructuredEvent(h http.Header) bool {
@@ -126,7 +125,7 @@ func eventOf(body []byte, mustSay bool) (event, id, source string) {
 	need.add([]string{"id"})
 	need.add([]string{"source"})
 	need.add([]string{"specversion"})
-	value, err := readJSONWith(body, need, jsontext.AllowDuplicateNames(true))
+	value, err := new(jsonReader).read(body, need)
 	if err != nil {
 		return "", "", ""
 	}

@@ -117,19 +117,22 @@ func (h *Hook) identity(r *Request) string {
 	if r.ID == "" {
 		return ""
 	}
-	parts := []string{h.eventApart(r), h.sourceOf(r), r.ID}
+	var evidence *verify.Request // one, which keeps what it has read of the body
 	if h.verifier != nil {
-		parts = append(parts, h.verifier.Apart(h.evidence(r, r.ReceivedAt)))
+		evidence = h.evidence(r, r.ReceivedAt)
+	}
+	parts := []string{h.eventApart(r, evidence), h.sourceOf(r, evidence), r.ID}
+	if h.verifier != nil {
+		parts = append(parts, h.verifier.Apart(evidence))
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
 }
 
 // eventApart is the event's name, where it may tell events of one id apart.
-func (h *Hook) eventApart(r *Request) string {
+func (h *Hook) eventApart(r *Request, evidence *verify.Request) string {
 	if h.verifier == nil || !h.unsignedHeaders {
 		return r.Event
 	}
-	evidence := h.evidence(r, r.ReceivedAt)
 	if event, id := h.verifier.Identify(evidence); event == "" && id == "" {
 		return r.Event // both are a CloudEvent's, out of its body
 	}

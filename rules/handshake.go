@@ -32,7 +32,7 @@ func (h *Hook) Takes(method string) bool {
 // Handshake returns the answer to a request with which the provider checks the
 // hook's address, nil if it is none. The error is as that of Verify.
 func (h *Hook) Handshake(r *Request, now time.Time) (*Answer, error) {
-	if h.verifier == nil {
+	if h.verifier == nil || !h.verifier.ShakesHands() {
 		return nil, nil
 	}
 	return h.verifier.Handshake(h.evidence(r, now))
@@ -41,7 +41,7 @@ func (h *Hook) Handshake(r *Request, now time.Time) (*Answer, error) {
 // Brings tells of a request that it has the form of one that brings the hook's
 // secret, be it waited for or not. What is kept of it must be without its body.
 func (h *Hook) Brings(r *Request) bool {
-	return h.verifier != nil && h.verifier.Brings(h.evidence(r, r.ReceivedAt))
+	return h.verifier != nil && h.verifier.ShakesHands() && h.verifier.Brings(h.evidence(r, r.ReceivedAt))
 }
 
 // Challenge is what WWW-Authenticate tells a sender that is not believed (RFC 9110,

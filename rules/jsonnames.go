@@ -3,17 +3,15 @@ package rules
 import (
 	"bytes"
 	"hash/maphash"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // fewNames is up to how many names of an object are compared one by one, which for
 // so few is quicker than any table.
 const fewNames = 16
 
-// A nameSet holds the names of the objects that are open, each spelt as in the
-// text, without its quotes. The decoder could see to it that none comes twice, but
-// takes more time for that than for all the rest.
+// A nameSet holds the names of the objects that are open, to tell which comes twice. A
+// decoder could do that, but takes more time for it than for all the rest. A nil set
+// holds none, and takes a name as often as it comes.
 type nameSet struct {
 	spelt   [][]byte     // of all open objects, those of the innermost last
 	objects []openObject // the innermost last
@@ -27,9 +25,12 @@ type openObject struct {
 	table []int32
 }
 
-func newNameSet() nameSet { return nameSet{seed: maphash.MakeSeed()} }
+func newNameSet() *nameSet { return &nameSet{seed: maphash.MakeSeed()} }
 
 func (n *nameSet) open() {
+	if n == nil {
+		return
+	}
 	if len(n.objects) == cap(n.objects) {
 		n.objects = append(n.objects, openObject{})
 	} else {
@@ -40,6 +41,9 @@ func (n *nameSet) open() {
 }
 
 func (n *nameSet) close() {
+	if n == nil {
+		return
+	}
 	last := len(n.objects) - 1
 	n.spelt, n.objects = n.spelt[:n.objects[last].begin], n.objects[:last]
 }
@@ -50,40 +54,37 @@ func (n *nameSet) reset() {
 	n.spelt, n.objects = n.spelt[:0], n.objects[:0]
 }
 
-// add takes a name of the innermost object, which must not be there already, and
-// returns it without its quotes. raw is valid JSON.
-func (n *nameSet) add(raw []byte) (name []byte, err error) {
-	name = raw[1 : len(raw)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		if name, err = jsontext.AppendUnquote(nil, raw); err != nil {
-			return nil, err
-		}
+// add takes a name of the innermost object, which must not be there already. It
+// keeps the name.
+func (n *nameSet) add(name []byte) error {
+	if n == nil {
+		return nil
 	}
 	o := &n.objects[len(n.objects)-1]
 	own := n.spelt[o.begin:]
 	switch {
 	case len(own) >= maxValues:
-		return nil, tooManyValues()
+		return tooManyValues()
 	case len(own) >= fewNames:
 		if !n.addToMany(o, name) {
-			return nil, twice(name)
+			return twice(name)
 		}
 	default:
 		for _, other := range own {
 			if bytes.Equal(other, name) {
-				return nil, twice(name)
+				return twice(name)
 			}
 		}
 	}
 	n.spelt = append(n.spelt, name)
-	return name, nil
+	return nil
 }
 
 // addToMany adds the name that comes next to the table, unless it is there.
 func (n *nameSet) addToMany(o *openObject, name []byte) bool {
 	own := n.spelt[o.begin:]
 	if 2*len(own) >= len(o.table) {
-		size := max(4*fewNames, 2*len(o.table))
+		size := max(16*fewNames, 2*len(o.table))
 		o.table = append(o.table[:0], make([]int32, size)...)
 		for i, other := range own {
 			n.enter(o, own, other, int32(i+1))

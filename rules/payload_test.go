@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -37,6 +38,10 @@ var jsonCases = []struct {
 	{name: "64 bits", body: `[9007199254740993,9223372036854775807,-9223372036854775808]`, want: []any{9007199254740993, 9223372036854775807, -9223372036854775808}},
 	{name: "more than 64 bits", body: `[9223372036854775808,1e2,1.0,-0.5]`, want: []any{"9223372036854775808", 100.0, 1.0, -0.5}},
 	{name: "small exponent", body: `1e-999`, want: 0.0},
+	{name: "numbers", body: `[0,-0,10,0.5,-0e0,1E+2,2e-1]`, want: []any{0, 0, 10, 0.5, math.Copysign(0, -1), 100.0, 0.2}},
+	{name: "escapes", body: `{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00","\u0062":"\\","c":"é"}`, want: map[string]any{"a": "\"\\/\b\f\n\r\té😀", "b": `\`, "c": "é"}},
+	{name: "escaped names", body: `{"\n":"\t","\t":"\r","\r":"\n"}`, want: map[string]any{"\n": "\t", "\t": "\r", "\r": "\n"}},
+	{name: "blanks", body: " \t\r\n[ 1 , { \"a\" : [ ] , \"b\" : { } } ] \n", want: []any{1, map[string]any{"a": []any{}, "b": map[string]any{}}}},
 
 	{name: "huge exponent", body: `{"a":1e999}`, fails: "too large"},
 	{name: "many digits", body: `{"a":[` + strings.Repeat("9", 400) + `]}`, fails: "too large"},
@@ -56,6 +61,27 @@ var jsonCases = []struct {
 	{name: "half a surrogate", body: `{"a":"\ud800"}`, fails: "surrogate"},
 	{name: "a name that is none", body: `{1:2}`, fails: "not JSON"},
 	{name: "comma", body: `[1,]`, fails: "not JSON"},
+	{name: "comma in an object", body: `{"a":1,}`, fails: "not JSON"},
+	{name: "comma alone", body: `[,]`, fails: "not JSON"},
+	{name: "comma missing", body: `[1 2]`, fails: "not JSON"},
+	{name: "colon missing", body: `{"a" 1}`, fails: "not JSON"},
+	{name: "other brace", body: `[1}`, fails: "not JSON"},
+	{name: "line break in a string", body: "[\"a\nb\"]", fails: "not JSON"},
+	{name: "zero byte", body: "[1]\x00", fails: "not JSON"},
+	{name: "zero byte in a string", body: "[\"a\x00\"]", fails: "not JSON"},
+	{name: "other blank", body: "[1]\v", fails: "not JSON"},
+	{name: "unknown escape", body: `["\x41"]`, fails: "not JSON"},
+	{name: "half an escape", body: `["\u00"]`, fails: "not JSON"},
+	{name: "open string", body: `["a`, fails: "ends too early"},
+	{name: "open escape", body: `["a\`, fails: "ends too early"},
+	{name: "leading zero", body: `[01]`, fails: "not JSON"},
+	{name: "plus", body: `[+1]`, fails: "not JSON"},
+	{name: "minus alone", body: `[-]`, fails: "not JSON"},
+	{name: "no digits behind the point", body: `[1.]`, fails: "not JSON"},
+	{name: "no digits in front of it", body: `[.5]`, fails: "not JSON"},
+	{name: "no digits of an exponent", body: `[1e+]`, fails: "not JSON"},
+	{name: "half a word", body: `[tru]`, fails: "not JSON"},
+	{name: "more than a word", body: `[nulls]`, fails: "not JSON"},
 	{name: "NaN", body: `NaN`, fails: "not JSON"},
 	{name: "form", body: `a=b`, fails: "not JSON"},
 	{name: "as deep as may be", body: nested(maxDepth), want: nestedValue(maxDepth)},
@@ -442,5 +468,34 @@ func TestEvaluateLeavesBodyAlone(t *testing.T) {
 	r.Body = bytes.Clone(body)
 	if _, _, err := hook.Evaluate(r); err != nil || !bytes.Equal(r.Body, body) {
 		t.Errorf("%q, %v", r.Body, err)
+	}
+}
+
+// What ends a string is found wherever it stands, be it eight bytes that are looked at
+// together, or what is left of the text.
+func TestPlainLength(t *testing.T) {
+	const longest = 20
+	for end := range 256 {
+		c := byte(end)
+		for at := range longest {
+			for behind := range longest {
+				text := slices.Concat(bytes.Repeat([]byte("\xc3\xa9"), at)[:at], []byte{c}, bytes.Repeat([]byte{'"'}, behind))
+				want := at
+				if c >= ' ' && c != '"' && c != '\\' {
+					want++
+				}
+				if got := plainLength(text); got != want {
+					t.Fatalf("%q: %d, want %d", text, got, want)
+				}
+			}
+		}
+	}
+}
+
+// What an event says that it is can be told without remembering all of its names.
+func TestEventOfMindsNoNames(t *testing.T) {
+	event, id, source := eventOf([]byte(`{"specversion":"1.0","type":"a","id":"b","source":"c","x":1,"x":2}`), true)
+	if event != "a" || id != "b" || source != "c" {
+		t.Errorf("%q, %q, %q", event, id, source)
 	}
 }

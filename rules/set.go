@@ -262,7 +262,8 @@ const mask = "<secret>"
 var alwaysSecret = []string{"Authorization", "Proxy-Authorization", "Cookie"}
 
 // Mask returns the headers and the requested path of a request in the form in
-// which they may be kept and shown: what proves the sender is masked.
+// which they may be kept and shown: what proves the sender is masked. The headers
+// may be the request's own, so they must not be changed.
 func (h *Hook) Mask(r *Request) (http.Header, string) {
 	path := unambiguous.Replace(r.Path)
 	if r.RawQuery != "" {
@@ -276,20 +277,23 @@ func (h *Hook) Mask(r *Request) (http.Header, string) {
 var unambiguous = strings.NewReplacer("%", "%25", "?", "%3F")
 
 // sensitive are the names of headers and of parts of the query that carry
-// secrets.
+// secrets, beside those that always do.
 func (h *Hook) sensitive() (headers, query []string) {
 	if h.verifier == nil {
-		return alwaysSecret, nil
+		return nil, nil
 	}
-	headers, query = h.verifier.Sensitive()
-	return slices.Concat(alwaysSecret, headers), query
+	return h.verifier.Sensitive()
 }
 
 func (h *Hook) maskHeader(header http.Header) http.Header {
-	masked := header.Clone()
 	headers, _ := h.sensitive()
-	for _, name := range headers {
-		if len(masked.Values(name)) > 0 {
+	isThere := func(name string) bool { return len(header.Values(name)) > 0 }
+	if !slices.ContainsFunc(alwaysSecret, isThere) && !slices.ContainsFunc(headers, isThere) {
+		return header
+	}
+	masked := header.Clone()
+	for _, name := range slices.Concat(alwaysSecret, headers) {
+		if isThere(name) {
 			masked.Set(name, mask)
 		}
 	}

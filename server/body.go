@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hooktender/hooktender/rules"
@@ -71,15 +72,33 @@ func unpack(hook *rules.Hook, req *rules.Request, room *reservation) error {
 // without one to begin with.
 const believed = 64 << 10
 
+// smallBodies is the memory of bodies whose requests are answered. Nothing that follows
+// from a body keeps its bytes, and nearly all bodies are small, so that to make new
+// memory for each is much of what a request costs.
+var smallBodies sync.Pool // of *[]byte, none larger than believed
+
+// smallBody returns memory for a body of a size, with anything in it. The reservation
+// gives it back.
+func (r *reservation) smallBody(size int64) []byte {
+	if used, ok := smallBodies.Get().(*[]byte); ok {
+		r.small = used
+	}
+	if r.small == nil || int64(cap(*r.small)) < size {
+		made := make([]byte, size)
+		r.small = &made
+	}
+	return (*r.small)[:size:size]
+}
+
 // readSized reads a body whose length was announced, -1 if it was not. Beyond
 // the first bytes it takes only twice the memory of what has come, and only as
-// long as there is room.
+// long as there is room. The body must not be used when the room is released.
 func readSized(r io.Reader, length, limit int64, room *reservation) ([]byte, error) {
 	size := int64(believed)
 	if length >= 0 {
 		size = min(length, believed)
 	}
-	body := make([]byte, size)
+	body := room.smallBody(size)
 	for have := 0; int64(have) != length; {
 		if have == len(body) {
 			size = min(2*int64(have), limit+1)
@@ -126,6 +145,7 @@ type reservation struct {
 	budget *budget
 	limit  int64
 	held   int64
+	small  *[]byte // from smallBodies, beside what is held
 }
 
 // grow makes the reservation as large as size, if there is room.
@@ -143,4 +163,8 @@ func (r *reservation) grow(size int64) bool {
 func (r *reservation) release() {
 	r.budget.used.Add(-r.held)
 	r.held = 0
+	if r.small != nil {
+		smallBodies.Put(r.small)
+		r.small = nil
+	}
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/hooktender/hooktender/runner"
 )
 
-// IntakeStore keeps what arrives.
+// IntakeStore keeps what arrives. Of a delivery's body it keeps a copy: when Accept
+// and Record have returned, its bytes may be those of the next one.
 type IntakeStore interface {
 	// Accept gives the delivery and its runs their ids and returns when all of
 	// it is on disk.

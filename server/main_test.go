@@ -40,6 +40,7 @@ type fakeIntake struct {
 	accepted []*rules.Delivery
 	stored   map[*runner.Run]bool
 	enqueued []*runner.Run
+	bodies   [][]byte // of those kept, where the door had them
 	fail     error
 	full     bool
 	dedupes  bool // Accept knows events again
@@ -91,9 +92,16 @@ func (f *fakeIntake) Accept(ctx context.Context, d *rules.Delivery, runs []*runn
 		f.stored[r] = true
 		f.begin(r)
 	}
-	kept := *d // as it is now: the caller forgets the body afterwards
-	f.accepted = append(f.accepted, &kept)
+	f.accepted = append(f.accepted, f.keep(d))
 	return f.displaced, nil
+}
+
+// keep is the delivery as it is now: the memory of its body is soon another's.
+func (f *fakeIntake) keep(d *rules.Delivery) *rules.Delivery {
+	kept := *d
+	kept.Body = bytes.Clone(d.Body)
+	f.bodies = append(f.bodies, d.Body)
+	return &kept
 }
 
 func (f *fakeIntake) Record(d *rules.Delivery) {
@@ -104,7 +112,7 @@ func (f *fakeIntake) Record(d *rules.Delivery) {
 	}
 	f.lastID++
 	d.ID = f.lastID
-	f.recorded = append(f.recorded, d)
+	f.recorded = append(f.recorded, f.keep(d))
 }
 
 func (f *fakeIntake) Displace(d runner.Displaced) {

@@ -71,8 +71,17 @@ var errManyFields = errors.New("too many fields")
 
 // isForm reports whether the message is a form rather than the plain body.
 func isForm(r *Request) bool {
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return mediaType == urlencoded || queryIsForm(r)
+	return mediaType(r) == urlencoded || queryIsForm(r)
+}
+
+// mediaType is what the Content-Type header says, "" for nothing that can be read.
+func mediaType(r *Request) string {
+	said := r.Header.Get("Content-Type")
+	if said == "application/json" { // as nearly all do, several times a request
+		return said
+	}
+	media, _, _ := mime.ParseMediaType(said)
+	return media
 }
 
 // BeginsAsJSON reports whether a body begins as an object or array in JSON, which
@@ -87,14 +96,13 @@ func BeginsAsJSON(body []byte) bool {
 // what is signed and the header is not: whoever resends them under another one must
 // not take their id from them. Parts of a form are left as they are.
 func asSigned(r *Request) *Request {
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	isJSON := BeginsAsJSON(r.Body)
+	media, isJSON := mediaType(r), BeginsAsJSON(r.Body)
 	switch isParts := bytes.HasPrefix(r.Body, []byte("--")); {
 	case len(r.Body) == 0 || isParts:
 		return r
-	case isJSON && mediaType != urlencoded && mediaType != "multipart/form-data":
+	case isJSON && media != urlencoded && media != "multipart/form-data":
 		return r
-	case !isJSON && mediaType == urlencoded:
+	case !isJSON && media == urlencoded:
 		return r
 	}
 	of := *r

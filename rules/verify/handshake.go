@@ -187,6 +187,11 @@ func (h *handshake) signs() bool {
 	return !h.Signed && slices.ContainsFunc(h.texts(), func(t string) bool { return strings.Contains(t, "${hmac-") })
 }
 
+// ShakesHands reports whether any request can be a handshake, answered or not. Of a
+// Verifier that knows none, [Verifier.Handshake] and [Verifier.Brings] need not be
+// asked.
+func (v *Verifier) ShakesHands() bool { return len(v.handshakes)+len(v.bringing) > 0 }
+
 // Handshake returns the answer to a request that is a handshake of the
 // provider's, and nil if it is none. The error is as that of Verify: it is one,
 // but not genuine, or what it wants called cannot be called now.
