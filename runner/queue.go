@@ -10,10 +10,12 @@ import (
 // What queued runs execute is kept in memory within these bounds. The rest is read
 // from the store when its turn comes, so that a long queue costs a number a run.
 const (
-	inMemory   = 1024     // runs
-	bodyAtHand = 64 << 10 // bytes of a body
-	allAtHand  = 8 << 20  // of all bodies
+	inMemory  = 1024    // runs
+	allAtHand = 8 << 20 // bytes of all bodies
 )
+
+// BodyAtHand is how large a body, in bytes, is worth having at hand (Run.Body).
+const BodyAtHand = 64 << 10
 
 // queue holds the runs that wait for a place. Each group has a line of its own,
 // and so has each hook for its runs without a group. Within a line, first come,
@@ -83,7 +85,7 @@ func (q *queue) push(p Place, run *Run) {
 
 // load keeps a run in memory, with its body if that is small and there is room.
 func (q *queue) load(run *Run) {
-	if size := cap(run.Body); size > bodyAtHand || q.bodies+size > allAtHand {
+	if size := cap(run.Body); size > BodyAtHand || q.bodies+size > allAtHand {
 		run.Body = nil
 	}
 	if q.loaded == nil {

@@ -131,13 +131,13 @@ func TestBodyAtHand(t *testing.T) {
 	gate := newGate(t)
 	h.start(sh(gate.wait()))
 	var ids []int64
-	for _, size := range []int{0, 10, bodyAtHand, bodyAtHand + 1} {
+	for _, size := range []int{0, 10, BodyAtHand, BodyAtHand + 1} {
 		run := h.store.add(sh("wc -c"))
 		run.Body = bytes.Repeat([]byte("x"), size)
 		h.runner.Enqueue(run)
 		ids = append(ids, run.ID)
 	}
-	if h.runner.mu.Lock(); h.runner.queue.bodies != 10+bodyAtHand {
+	if h.runner.mu.Lock(); h.runner.queue.bodies != 10+BodyAtHand {
 		t.Errorf("%d bytes are at hand", h.runner.queue.bodies)
 	}
 	h.runner.mu.Unlock()
@@ -156,7 +156,7 @@ func TestBodyAtHand(t *testing.T) {
 
 	q := queue{}
 	for id := range int64(200) {
-		q.push(Place{ID: id}, &Run{ID: id, Body: make([]byte, bodyAtHand)})
+		q.push(Place{ID: id}, &Run{ID: id, Body: make([]byte, BodyAtHand)})
 	}
 	if q.bodies != allAtHand || q.loaded[127].Body == nil || q.loaded[128].Body != nil {
 		t.Errorf("%d bytes", q.bodies)

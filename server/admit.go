@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
@@ -87,9 +88,13 @@ func (in *Intake) tellUndecided(d *rules.Delivery) {
 // newRuns makes a run of each action.
 func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
 	runs := make([]*runner.Run, len(actions))
+	var body []byte
+	if len(d.Body) <= runner.BodyAtHand {
+		body = bytes.Clone(d.Body) // the memory of the request's is used again
+	}
 	for i, a := range actions {
 		runs[i] = newRun(d, a.Rule, a.Command)
-		runs[i].QueuedAt = d.ReceivedAt
+		runs[i].QueuedAt, runs[i].Body = d.ReceivedAt, body
 	}
 	return runs
 }
@@ -97,7 +102,6 @@ func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
 func newRun(d *rules.Delivery, rule string, c *rules.Command) *runner.Run {
 	run := &runner.Run{
 		Delivery: d.ID, Hook: d.Hook, Rule: rule, Action: c.Action(), State: runner.Queued, Event: d.Event, Command: c,
-		Body: d.Body,
 	}
 	if c.Concurrency != nil {
 		run.Group = c.Concurrency.Group

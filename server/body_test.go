@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooktender/hooktender/rules"
+	"github.com/hooktender/hooktender/runner"
 )
 
 // A body that breaks off is not taken for a shorter one, however it is sent.
@@ -100,11 +103,14 @@ hooks:
 	}
 }
 
-func keptText(t *testing.T, kept ...any) string {
+func keptText(t *testing.T, recorded, accepted []*rules.Delivery, enqueued []*runner.Run) string {
 	t.Helper()
-	text, err := json.Marshal(kept)
+	text, err := json.Marshal([]any{recorded, accepted, enqueued})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, run := range enqueued {
+		text = append(text, run.Body...)
 	}
 	return string(text)
 }
