@@ -119,12 +119,8 @@ func (a *attempt) makePayload(body []byte, as *account) (*os.File, error) {
 	if as != nil {
 		return makeShown(a.payload, body, as)
 	}
-	f, err := a.r.spares.take(a.payload)
-	if err != nil {
-		return nil, err
-	}
-	a.file = f
-	if _, err := f.WriteAt(body, 0); err != nil {
+	var err error
+	if a.file, err = a.r.spares.take(a.payload, body); err != nil {
 		return nil, err
 	}
 	return os.Open(a.payload)

@@ -1,10 +1,10 @@
 package runner
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -14,6 +14,9 @@ func (h *house) with(body, script string) string {
 	h.t.Helper()
 	run := h.store.add(sh(script))
 	run.Body = []byte(body)
+	h.store.mu.Lock()
+	h.store.body = run.Body // a large one comes from there
+	h.store.mu.Unlock()
 	h.runner.Enqueue(run)
 	if ended := h.ended(run.ID); ended.State != Succeeded {
 		h.t.Fatalf("%s: %s %s", script, ended.State, ended.Error)
@@ -32,13 +35,28 @@ func TestPayloadFileIsUsedAgain(t *testing.T) {
 	if again != first+"\nshortshort" {
 		t.Errorf("inode %s, and then %q", first, again)
 	}
+	if text, err := os.ReadFile(filepath.Join(h.runner.Dir, h.spare())); err != nil || strings.Trim(string(text), "\x00") != "" {
+		t.Errorf("%q %v: the payload is still there", text, err)
+	}
+	for _, size := range []int{0, 100, 3, len(nothing), len(nothing) + 1, 7, 1 << 20, 5} {
+		body := strings.Repeat("x", size)
+		if sum := h.with(body, `cat "$HOOKTENDER_PAYLOAD" - | wc -c`); sum != strconv.Itoa(2*size) {
+			t.Errorf("%s bytes of twice %d", sum, size)
+		}
+		if info, err := os.Stat(filepath.Join(h.runner.Dir, h.spare())); err != nil || info.Size() > int64(len(nothing)) {
+			t.Errorf("%v %v", info, err)
+		}
+	}
+}
+
+// spare is the name of the only spare file.
+func (h *house) spare() string {
+	h.t.Helper()
 	left, err := os.ReadDir(h.runner.Dir)
-	if err != nil || len(left) != 1 || !strings.HasPrefix(left[0].Name(), "spare-") {
-		t.Errorf("%v %v", left, err)
+	if err != nil || len(left) != 1 {
+		h.t.Fatalf("%v %v", left, err)
 	}
-	if info, err := left[0].Info(); err != nil || info.Size() != 0 {
-		t.Errorf("%v %v: the payload is still there", info, err)
-	}
+	return left[0].Name()
 }
 
 // A file that somebody has still, or that is not what it was, is no one else's.
@@ -113,7 +131,7 @@ func TestSparesAreFew(t *testing.T) {
 	s := spares{dir: t.TempDir()}
 	var files []*os.File
 	for i := range 2 * maxSpares {
-		f, err := s.take(filepath.Join(s.dir, string(rune('A'+i))))
+		f, err := s.take(filepath.Join(s.dir, string(rune('A'+i))), []byte("body"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,12 +149,12 @@ func TestSparesAreFew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := s.take(filepath.Join(s.dir, "next"))
+	f, err := s.take(filepath.Join(s.dir, "next"), []byte("text"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(f, bytes.NewReader([]byte("text"))); err != nil {
-		t.Error(err)
+	if text, err := os.ReadFile(f.Name()); string(text) != "text" {
+		t.Errorf("%q %v", text, err)
 	}
 	s.give(f, f.Name())
 	s.removeAll()
