@@ -14,8 +14,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asHooktender) != "" {
 		main()
 	}
+	exitAtOnce()
 	testscript.Main(m, map[string]func(){"hooktender": main})
 }
+
+// exitAtOnce keeps processes that have the race detector from sleeping for a second
+// when they exit, which is to let other goroutines go on and show their races. What
+// would only happen after the end does not happen to anybody.
+func exitAtOnce() { os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") }
 
 // TestScripts runs testdata/script: what the command line promises.
 func TestScripts(t *testing.T) {
@@ -26,6 +32,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("EXAMPLES", filepath.Join(root, "examples"))
 			env.Setenv("PAYLOADS", filepath.Join(root, "cmd/hooktender/payloads"))
 			return nil

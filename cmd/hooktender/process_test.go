@@ -204,7 +204,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnv is the script's environment, as far as these scripts set it.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "EXAMPLES", "PAYLOADS", "SECRET", "TOKEN",
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "GORACE", "EXAMPLES", "PAYLOADS", "SECRET", "TOKEN",
 		"GITHUB_SECRET", "MONITORING_TOKEN", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET",
 		"STRIPE_SECRET", "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "ZALO_OA_SECRET", "MAILCHIMP_SECRET",
 		"GITLAB_TOKEN", "GITEA_SECRET", "BITBUCKET_SECRET"} {
