@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,10 +49,37 @@ func open(t testing.TB, dir string) *Store {
 	return s
 }
 
+// openTemp opens a new database.
 func openTemp(t testing.TB) *Store {
 	t.Helper()
-	return open(t, filepath.Join(t.TempDir(), "state"))
+	dir := t.TempDir()
+	data, err := blank()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "hooktender.db"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, dir)
 }
+
+// blank is the file of a new database. It is made once for all tests, because with the
+// race detector the making of its tables takes longer than many of them.
+var blank = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "hooktender-store")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	s, err := Open(context.Background(), dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "hooktender.db"))
+})
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 

@@ -17,6 +17,7 @@ import (
 // waits for its time waits as long as it was to, and a throttle lets events
 // through.
 func TestClockSetBack(t *testing.T) {
+	t.Parallel()
 	log, state := filepath.Join(t.TempDir(), "log"), t.TempDir()
 	future := time.Now().AddDate(1, 0, 0)
 	st := openStore(t, state)

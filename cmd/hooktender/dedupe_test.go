@@ -11,6 +11,7 @@ import (
 // and after it was started again, is accepted once, and every sender is told the
 // same delivery and run.
 func TestSeenOnce(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
 	config := writeConfig(t, `
 hooks:

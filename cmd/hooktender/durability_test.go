@@ -127,6 +127,7 @@ func readLog(t *testing.T, path string) map[string]int {
 // events that fire, and started again. Every event that got its 202 runs at
 // least once, and none twice unless it was running when the server died.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
 	config := writeConfig(t, `
 server: {max_running: 4}
@@ -142,7 +143,7 @@ hooks:
 	acknowledged := map[int64]bool{}
 	running := map[int64]bool{} // that ran when the server died, as its database says
 	for round := range 3 {
-		s := startServer(t, config, state)
+		s := startDelivered(t, config, state)
 		for id := range flood(t, s, 64, 150*(round+1)) {
 			acknowledged[id] = true
 		}
@@ -156,7 +157,7 @@ hooks:
 	if len(acknowledged) == 0 {
 		t.Fatal("nothing was acknowledged")
 	}
-	s := startServer(t, config, state)
+	s := startDelivered(t, config, state)
 	s.waitForRuns()
 	s.stop()
 
@@ -225,6 +226,7 @@ func runningIn(t *testing.T, state string) []int64 {
 // refused with 503 and a time to come again; nothing that was accepted is lost;
 // with space again, everything goes on by itself.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	config := writeConfig(t, `
 hooks:
   /event:
@@ -290,6 +292,7 @@ hooks:
 // TestSameInstant: 100 events in the same instant are 100 runs (threat 18), and
 // no more of them run at once than may (threat 29).
 func TestSameInstant(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
 	config := writeConfig(t, `
@@ -336,6 +339,7 @@ hooks:
 // TestMuchOutput: 300 MB of output (threat 26) need less than 100 MB of memory
 // and little of the disk; the beginning and the end are kept.
 func TestMuchOutput(t *testing.T) {
+	t.Parallel()
 	config := writeConfig(t, `
 hooks:
   /event:
@@ -345,7 +349,7 @@ hooks:
         run: echo first; head -c 300000000 /dev/zero | tr '\0' 'x'; echo; echo last
 `)
 	state := t.TempDir()
-	s := startServer(t, config, state)
+	s := startDelivered(t, config, state)
 	if _, err := newSender(t).post(t.Context(), "http://"+s.address+"/event"); err != nil {
 		t.Fatal(err)
 	}

@@ -24,15 +24,12 @@ const hostileMemory = 128<<20 + 20*hostileSize
 // the room is for five. They do not come to an end, which costs no time.
 const hostileStalled = 4
 
-// serverBinary is what TestHostileBodies starts: this test binary, unless it has the race
-// detector, with which everything takes many times the memory.
-var serverBinary = func(*testing.T) string { return os.Args[0] }
-
 // TestHostileBodies: whatever the largest bodies hold, the server answers their
 // senders, takes a genuine event meanwhile, stays within its bound of memory, and
 // has nothing of them left in the end.
 func TestHostileBodies(t *testing.T) {
-	binary, config := serverBinary(t), writeConfig(t, hostileHooks)
+	t.Parallel()
+	binary, config := delivered(t), writeConfig(t, hostileHooks)
 	var all []func(*hostile)
 	for _, kind := range hostileKinds {
 		header, body := kind.request(t)

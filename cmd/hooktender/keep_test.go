@@ -12,6 +12,7 @@ import (
 
 // What is kept changes with a reload: what is too old then is gone soon.
 func TestKeepIsReloaded(t *testing.T) {
+	t.Parallel()
 	const hooks = `
 hooks:
   /event: {verify: {github: "` + testSecret + `"}, rules: [{name: one, run: "echo one"}]}

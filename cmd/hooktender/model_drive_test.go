@@ -57,6 +57,7 @@ type modelDriver struct {
 // holds the runs against the state machine of docs/states.md at each step, and
 // against what the scripts have written about themselves.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	m := &modelDriver{t: t, r: rand.New(rand.NewPCG(seed, 0)), post: bearer(t), journal: filepath.Join(t.TempDir(), "journal"), begun: time.Now(),

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type background struct {
 	lines chan string
 	seen  []string
 	done  chan struct{}
+	raced atomic.Bool // the race detector has found something
 }
 
 func startBackground(cmd *exec.Cmd) (*background, error) {
@@ -52,6 +54,9 @@ func startBackground(cmd *exec.Cmd) (*background, error) {
 		scanner := bufio.NewScanner(r)
 		scanner.Buffer(nil, 1<<20)
 		for scanner.Scan() {
+			if strings.Contains(scanner.Text(), "WARNING: DATA RACE") {
+				b.raced.Store(true)
+			}
 			b.lines <- scanner.Text()
 		}
 		_, _ = io.Copy(io.Discard, r)
@@ -83,6 +88,12 @@ func (b *background) last() string {
 	return strings.Join(b.seen[max(len(b.seen)-20, 0):], "\n")
 }
 
+// skipLog returns when the process has said its last.
+func (b *background) skipLog() {
+	for range b.lines {
+	}
+}
+
 // wait returns when the process has ended.
 func (b *background) wait() error {
 	select {
@@ -104,19 +115,31 @@ type serverProcess struct {
 
 var servingLine = regexp.MustCompile(`msg=serving listen=(\S+)`)
 
-// startServer runs hooktender serve on a configuration, with any free port.
+// startServer runs hooktender serve on a configuration, with any free port. It has the
+// race detector if the test has it.
 func startServer(t *testing.T, config, state string, env ...string) *serverProcess {
 	t.Helper()
 	s := launchServer(t, os.Args[0], config, state, env...)
 	// From here on nobody reads the log line by line.
-	go func() {
-		for range s.lines {
-		}
-	}()
+	go s.skipLog()
 	return s
 }
 
-// launchServer is startServer with another binary, whose log is there to be read.
+// startDelivered is startServer with hooktender as it is delivered, for what is about
+// memory, or about so much that the race detector would take minutes.
+func startDelivered(t *testing.T, config, state string) *serverProcess {
+	t.Helper()
+	s := launchServer(t, delivered(t), config, state)
+	go s.skipLog()
+	return s
+}
+
+// delivered is the binary of hooktender as it is delivered: this test's own, unless it
+// has the race detector.
+var delivered = func(*testing.T) string { return os.Args[0] }
+
+// launchServer runs a binary whose log is there to be read. What the race detector
+// finds in it fails the test, however it ends.
 func launchServer(t *testing.T, binary, config, state string, env ...string) *serverProcess {
 	t.Helper()
 	cmd := exec.Command(binary, "serve", config, "--listen", "127.0.0.1:0", "--console", "off", "--state", state)
@@ -126,7 +149,14 @@ func launchServer(t *testing.T, binary, config, state string, env ...string) *se
 		t.Fatal(err)
 	}
 	s := &serverProcess{background: b, t: t, state: state}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-b.done })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-b.done
+		b.skipLog()
+		if b.raced.Load() {
+			t.Error("the race detector has found something in the server")
+		}
+	})
 	m, err := b.until(servingLine)
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +234,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnv is the script's environment, as far as these scripts set it.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "EXAMPLES", "PAYLOADS", "SECRET", "TOKEN",
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "GORACE", "EXAMPLES", "PAYLOADS", "SECRET", "TOKEN",
 		"GITHUB_SECRET", "MONITORING_TOKEN", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET",
 		"STRIPE_SECRET", "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "ZALO_OA_SECRET", "MAILCHIMP_SECRET",
 		"GITLAB_TOKEN", "GITEA_SECRET", "BITBUCKET_SECRET"} {

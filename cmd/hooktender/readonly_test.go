@@ -29,6 +29,7 @@ func inReadOnly(t *testing.T, dir string, args ...string) *exec.Cmd {
 // TestReadOnlyState: serve says what is wrong and what to do; check and backup
 // need not write there, and do not.
 func TestReadOnlyState(t *testing.T) {
+	t.Parallel()
 	config := writeConfig(t, `
 hooks:
   /event:

@@ -104,6 +104,7 @@ func posted(t *testing.T, url, header, body string) *http.Response {
 // A hook that waits for its secret takes it once, keeps it and believes by it,
 // without a restart and after one.
 func TestSecretsThatProvidersBring(t *testing.T) {
+	t.Parallel()
 	config, state := writeConfig(t, receiving), t.TempDir()
 	server, address := listen(t, config, state)
 	post := func(b bringer, what string, want int, header, body string) *http.Response {

@@ -17,6 +17,7 @@ import (
 // TestAirToPhone is examples/aqi-ntfy: the air becomes bad, stays so, and the phone
 // says it once.
 func TestAirToPhone(t *testing.T) {
+	t.Parallel()
 	phone := standInNtfy(t)
 	air := newAirVisual(t, 150, 187, 190)
 	s := stage(t, "aqi-ntfy", []string{

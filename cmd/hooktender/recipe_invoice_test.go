@@ -13,6 +13,7 @@ import (
 // TestInvoiceByMail is examples/stripe-invoice-email: the shop and the customer have
 // a mail each, and whoever pays cannot have others written to.
 func TestInvoiceByMail(t *testing.T) {
+	t.Parallel()
 	const password = "Open-Sesame-42"
 	server := newMailServer(t, "billing@shop.example.com", password)
 	s := stage(t, "stripe-invoice-email", []string{

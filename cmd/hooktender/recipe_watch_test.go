@@ -37,6 +37,7 @@ func newWebsite(t *testing.T, until time.Time, plan ...int) (*website, string) {
 // TestWebsiteToDiscord is examples/website-discord: a website whose certificate is
 // good for ten more days goes down and comes back.
 func TestWebsiteToDiscord(t *testing.T) {
+	t.Parallel()
 	const good, bad = http.StatusOK, http.StatusInternalServerError
 	plan := []int{good, bad, bad, good, bad, bad, bad, bad, good} // two bad looks are no alarm
 	discord := standInDiscord(t)

@@ -88,6 +88,7 @@ func sendable() []string {
 // TestSendThenServe sends what there is of each provider to a server that knows
 // the provider's preset, and the same signed with something else.
 func TestSendThenServe(t *testing.T) {
+	t.Parallel()
 	good, bad := map[string]keyPair{}, map[string]keyPair{}
 	for _, kind := range []string{"", "ed25519", "ecdsa", "rsa"} {
 		good[kind], bad[kind] = newKeyPair(t, kind), newKeyPair(t, kind)
@@ -164,6 +165,7 @@ func answers(t *testing.T, server *serverProcess, name, delivery string, key key
 
 // TestDocumentedSends sends what docs/commands.md says to type.
 func TestDocumentedSends(t *testing.T) {
+	t.Parallel()
 	arrived := 0
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { arrived++ }))
 	defer receiver.Close()

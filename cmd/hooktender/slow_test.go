@@ -64,6 +64,7 @@ func startOn(t *testing.T, st runner.Store, config *rules.Config, dir string) *r
 // a group run in their order; the server can be ended in the middle, and loses
 // nothing.
 func TestSlowDisk(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
 	config, _, err := loadConfig(writeConfig(t, fmt.Sprintf(`

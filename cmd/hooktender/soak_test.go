@@ -103,6 +103,7 @@ type ack struct {
 // acknowledged is over, in a state that its rule allows, and has run as often as
 // the database says.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	log := filepath.Join(t.TempDir(), "log")

@@ -96,6 +96,7 @@ func writeServerCertificate(t *testing.T, dir string, a *authority) {
 // TestClientCertificate: a real server with server.tls and a hook that wants a
 // client certificate, and real connections with right and wrong ones.
 func TestClientCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	of, other := newAuthority(t), newAuthority(t)
 	writeServerCertificate(t, dir, of)
@@ -173,6 +174,7 @@ hooks:
 // TestRenewedCertificate: the running server shows the new one to whoever
 // connects next.
 func TestRenewedCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first, second := newAuthority(t), newAuthority(t)
 	writeServerCertificate(t, dir, first)

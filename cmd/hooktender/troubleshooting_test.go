@@ -18,6 +18,7 @@ func TestTesting(t *testing.T) { followPage(t, "testing.md", "5 cases, 1 failed"
 // followPage writes the files that a page shows, types its commands, and compares
 // what it says is printed. One of those has to have the text in it.
 func followPage(t *testing.T, page, shows string) {
+	t.Parallel()
 	r := &reader{t: t, dir: t.TempDir(), env: os.Environ()}
 	r.install()
 	var printed string

@@ -17,6 +17,7 @@ import (
 // with SIGKILL, again and again, in the middle of a list of new items. Each item
 // becomes one delivery that is accepted, neither none nor two.
 func TestKillWhileWatching(t *testing.T) {
+	t.Parallel()
 	const items = 120
 	requests := make(chan struct{}, 1000)
 	full := make(chan struct{})
