@@ -69,7 +69,7 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), closingKey{}, d.closing)
 		},
-		ConnContext: withPeer,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return withSentAway(withPeer(ctx, c)) },
 		// OPTIONS * is a request like any other.
 		DisableGeneralOptionsHandler: true,
 	}

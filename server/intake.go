@@ -182,8 +182,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.reject(w, hook, req, received, notAllowed(unknown))
 		return
 	}
-	if r.ContentLength >= 0 && needsPlace(r.ContentLength) && in.places.full() {
-		in.places.refuse(w) // before memory is taken for it
+	if in.refusesUnread(w, r) {
 		return
 	}
 	var err error
@@ -195,7 +194,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	if place.size = int64(len(req.Body)); !place.take() {
-		in.places.refuse(w)
+		in.places.refuse(w, r)
 		return
 	}
 	if in.Keys != nil {

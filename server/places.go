@@ -3,7 +3,6 @@ package server
 import (
 	"container/list"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -121,24 +120,4 @@ func (p *places) count(now time.Time) {
 	if over := now.Sub(p.since); over >= paceOver {
 		p.pace, p.since, p.turns = over/time.Duration(p.turns), now, 0
 	}
-}
-
-// tellEvery is how often the log says that requests are sent away.
-const tellEvery = time.Minute
-
-// refuse answers who is sent away. Nothing of it is kept, so that it costs as little
-// as it can.
-func (p *places) refuse(w http.ResponseWriter) {
-	now := time.Now()
-	p.mu.Lock()
-	p.refused++
-	refused, due := p.refused, now.After(p.nextWarn)
-	if due {
-		p.nextWarn = now.Add(tellEvery)
-	}
-	p.mu.Unlock()
-	if due {
-		p.log.Warn("requests are refused: more come than can be worked on, or the disk does not take them in time", "refused_since_start", refused)
-	}
-	answerLater(w, "too many requests at once")
 }
