@@ -40,6 +40,7 @@ const maxErrors = 100
 // A loaded is what came of a load.
 type loaded struct {
 	answered int           // as they should
+	inTime   int           // of those, before the last was sent
 	took     time.Duration // until the last answer
 	latency  []float64     // ms, sorted
 	refused  int           // with 503, because there is too much to do
@@ -77,6 +78,7 @@ func (l load) run(ctx context.Context) (*loaded, error) {
 			defer s.close()
 			next := l.pace(began, i)
 			var latency []float64
+			inTime := 0
 			for more() {
 				begun := next()
 				err := s.send()
@@ -93,10 +95,14 @@ func (l load) run(ctx context.Context) (*loaded, error) {
 					continue
 				}
 				latency = append(latency, float64(time.Since(begun))/float64(time.Millisecond))
+				if time.Now().Before(end) {
+					inTime++
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			result.latency = append(result.latency, latency...)
+			result.inTime += inTime
 		})
 	}
 	all.Wait()

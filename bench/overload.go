@@ -43,7 +43,7 @@ func (lab *lab) overload(ctx context.Context, s system, w workload, k kind, more
 	more(&l, float64(usual.answered)/usual.took.Seconds())
 	m, result, err := lab.load(ctx, l)
 	if err == nil {
-		m.value = float64(result.answered) / result.took.Seconds()
+		m.value = float64(result.inTime) / lab.time.Seconds() // the last answers of a crowd take their time
 		m.refused = 100 * float64(result.refused) / float64(result.refused+result.answered)
 	}
 	return m, err
