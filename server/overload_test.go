@@ -171,7 +171,7 @@ func TestTwiceAsManyAsCanBeTaken(t *testing.T) {
 		c := newCrowd(t)
 		const (
 			service = 100 * time.Millisecond // of the disk, for each place
-			lasts   = 10 * time.Second
+			lasts   = 4 * time.Second
 			tick    = 10 * time.Millisecond
 			can     = int(lasts / service * atWork)
 		)
@@ -208,13 +208,16 @@ func TestTwiceAsManyAsCanBeTaken(t *testing.T) {
 func TestWhoNeedsNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t)
-		const waits = 20
+		const waits = 2
 		c.slow.Store(false)
 		c.post(waits, "/wait", 10, t.Context()) // have given theirs back
 		c.told(map[int]int{})
 		c.slow.Store(true)
 		c.post(atWork, "/open", 10, t.Context())
 		c.told(map[int]int{})
+		if p := c.intake.places; p.free != 0 || p.line.Len() != 0 {
+			t.Errorf("%d places are free, %d wait in line", p.free, p.line.Len())
+		}
 		c.slow.Store(false)
 		c.post(3, "/open", believed, t.Context())
 		c.told(map[int]int{202: 3})
