@@ -26,12 +26,13 @@ type measurement struct {
 	own, children float64 // CPU for each request, µs
 	peak          float64 // memory, MB
 	errors        float64
+	refused       float64 // %, with 503 where there is too much to do
 }
 
 // only is a measurement of one value.
 func only(value float64) measurement {
 	none := math.NaN()
-	return measurement{value, none, none, none, none, none, none}
+	return measurement{value, none, none, none, none, none, none, none}
 }
 
 const (
@@ -72,4 +73,11 @@ var cases = []benchCase{
 	{letter: "k", title: newestRuns, unit: "ms", lower: true, ours: true, measure: listing(shortHistory)},
 	{letter: "k", title: "list the newest 50 runs of a million", unit: "ms", lower: true, ours: true, beside: newestRuns, measure: listing(longHistory)},
 	{letter: "k", title: "fires and is stored; a million runs", unit: "req/s", ours: true, against: nothingFires, beside: storedHeld, measure: storedWithHistory},
+	{letter: "l", title: "nothing fires, 1,000 connections", unit: "req/s", against: nothingFires, beside: nothingFires, measure: crowd(one, ignored, 1_000)},
+	{letter: "l", title: "nothing fires, 4,000 connections", unit: "req/s", against: nothingFires, beside: nothingFires, measure: crowd(one, ignored, 4_000)},
+	{letter: "l", title: "nothing fires, twice as many as it can take", unit: "req/s", against: nothingFires, beside: nothingFires, measure: twice(one, ignored)},
+	{letter: "l", title: "fires and is stored, 4,000 connections", unit: "req/s", against: nothingFires, beside: storedHeld, measure: crowd(held, fired, 4_000)},
+	{letter: "l", title: "fires and is stored, twice as many as it can take", unit: "req/s", against: nothingFires, beside: storedHeld, measure: twice(held, fired)},
+	{letter: "m", title: "memory of each of 10,000 idle connections", unit: "KB", lower: true, measure: idleConnections},
+	{letter: "m", title: "nothing fires, beside 10,000 idle connections", unit: "req/s", against: nothingFires, beside: nothingFires, measure: besideIdle},
 }

@@ -9,7 +9,7 @@
 // turns, in several rounds, each time as a new process, and what is printed are
 // medians and ratios: absolute figures hold for one machine, ratios for longer.
 //
-// cases.go says what is measured, measure.go, latency.go and history.go how.
+// cases.go says what is measured, measure.go, latency.go, history.go and overload.go how.
 // system.go is what differs from one server to the next, process.go starts them
 // and proc.go asks the system what they use, load.go sends the requests, and
 // table.go prints. The senders share the machine

@@ -61,7 +61,7 @@ func (lab *lab) loadAnd(ctx context.Context, l load, end func() error) (m measur
 		lab.note("(%s) %d errors, such as: %s", l.server.system.name(), result.errors, result.example)
 	}
 	return measurement{
-		p50: quantile(result.latency, .5), p99: quantile(result.latency, .99), errors: float64(result.errors),
+		refused: math.NaN(), p50: quantile(result.latency, .5), p99: quantile(result.latency, .99), errors: float64(result.errors),
 		own: each(after.own - before.own), children: each(after.children - before.children), peak: megabytes(after.peak),
 	}, result, nil
 }

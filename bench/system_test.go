@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -65,6 +66,42 @@ func TestLoad(t *testing.T) {
 			t.Errorf("asked %d: %d answered, %d errors (%s)", asked.Load(), result.answered, result.errors, result.example)
 		}
 	}
+}
+
+// A load that may be refused counts that apart, and one with a rate keeps to it
+// whatever the answers are: here each comes late.
+func TestLoadThatIsRefused(t *testing.T) {
+	var asked atomic.Int64
+	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := asked.Add(1); n%5 == 0 {
+			w.Header().Set("Retry-After", "5")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer door.Close()
+	l := load{server: &process{system: bare{}, work: one, address: door.Listener.Addr().String()},
+		kind: fired, body: []byte(`{}`), senders: 4, time: time.Minute, count: 50, refused: true}
+	result, err := l.run(t.Context())
+	if err != nil || result.answered != 40 || result.inTime != 40 || result.refused != 10 || result.errors != 0 {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		next := load{senders: 4, rate: 2}.pace(began, 3) // one in two seconds, the first after 1.5
+		for i, work := range []time.Duration{time.Second, 5 * time.Second, 0, 0, 0} {
+			due, want := next().Sub(began), 1500*time.Millisecond+time.Duration(i)*2*time.Second
+			if due != want {
+				t.Errorf("request %d counts from %v, want %v", i, due, want)
+			}
+			time.Sleep(work)
+		}
+		if took := time.Since(began); took != 9500*time.Millisecond {
+			t.Errorf("the last was sent after %v", took)
+		}
+	})
 }
 
 func TestLoadThatNobodyAnswers(t *testing.T) {

@@ -89,7 +89,7 @@ func (r *results) others() (others []system) {
 }
 
 func (r *results) header() []string {
-	cells := []string{"case", "server", "median", "min–max", "p50/p99 ms", "CPU µs (+ children)", "peak MB", "errors"}
+	cells := []string{"case", "server", "median", "min–max", "p50/p99 ms", "CPU µs (+ children)", "peak MB", "errors", "503 %"}
 	for _, s := range r.others() {
 		cells = append(cells, "× "+s.name())
 	}
@@ -111,7 +111,8 @@ func (r *results) row(c benchCase, s system) []string {
 		latency += "/" + p99
 	}
 	cells := []string{"(" + c.letter + ") " + c.title, s.name(), number(r.value(c.title, s)) + " " + c.unit, number(least) + "–" + number(most),
-		latency, cpu, number(column(func(m measurement) float64 { return m.peak })), number(column(func(m measurement) float64 { return m.errors }))}
+		latency, cpu, number(column(func(m measurement) float64 { return m.peak })), number(column(func(m measurement) float64 { return m.errors })),
+		number(column(func(m measurement) float64 { return m.refused }))}
 	for _, other := range r.others() {
 		ratio := math.NaN()
 		if other.name() != s.name() {

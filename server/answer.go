@@ -62,9 +62,9 @@ func answerError(w http.ResponseWriter, status int, msg string) {
 }
 
 // retryAfter is when a sender that was refused may come again.
-const retryAfter = "5" // seconds
+const retryAfter = 5 // seconds
 
 func answerLater(w http.ResponseWriter, msg string) {
-	w.Header().Set("Retry-After", retryAfter)
+	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	answerError(w, http.StatusServiceUnavailable, msg)
 }

@@ -23,6 +23,8 @@ type Limits struct {
 	Write      time.Duration // until the answer is taken; 0 for doors that stream
 	Idle       time.Duration // between two requests
 	Header     int           // bytes
+
+	Connections int // at once; 0 for any number
 }
 
 // PublicLimits are those of a door that everyone can reach.
@@ -35,7 +37,7 @@ var PublicLimits = Limits{
 }
 
 // PrivateLimits are those of a door that only the machine's own people reach.
-var PrivateLimits = Limits{ReadHeader: 10 * time.Second, Read: time.Minute, Idle: 2 * time.Minute, Header: 64 << 10}
+var PrivateLimits = Limits{ReadHeader: 10 * time.Second, Read: time.Minute, Idle: 2 * time.Minute, Header: 64 << 10, Connections: privateConnections}
 
 // A Door listens at one address.
 type Door struct {
@@ -67,9 +69,12 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), closingKey{}, d.closing)
 		},
-		ConnContext: withPeer,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return withSentAway(withPeer(ctx, c)) },
 		// OPTIONS * is a request like any other.
 		DisableGeneralOptionsHandler: true,
+	}
+	if limits.Connections > 0 {
+		d.server.ConnState = newConnections(name, limits.Connections, log).change
 	}
 	return d, nil
 }

@@ -24,6 +24,11 @@ func openDoor(t *testing.T, address string, handler http.Handler, limits Limits)
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveUntilEnd(t, d)
+	return d, text
+}
+
+func serveUntilEnd(t *testing.T, d *Door) {
 	served := make(chan error, 1)
 	go func() { served <- d.Serve() }()
 	t.Cleanup(func() {
@@ -34,7 +39,6 @@ func openDoor(t *testing.T, address string, handler http.Handler, limits Limits)
 			t.Error(err)
 		}
 	})
-	return d, text
 }
 
 var hello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "hello") })

@@ -69,6 +69,7 @@ type Intake struct {
 	queue    Queue
 	log      *slog.Logger
 	warnings throttle
+	places   *places
 	bodies   budget
 	parsing  parsing
 	hooks    atomic.Pointer[hooks]
@@ -87,7 +88,7 @@ type hooks struct {
 
 // NewIntake makes a door that answers 404 to everything until Use is called.
 func NewIntake(store IntakeStore, queue Queue, log *slog.Logger) *Intake {
-	in := &Intake{store: store, queue: queue, log: log, parsing: newParsing(), waiting: make(chan struct{}, maxWaiting)}
+	in := &Intake{store: store, queue: queue, log: log, places: newPlaces(log), parsing: newParsing(), waiting: make(chan struct{}, maxWaiting)}
 	in.stopping, in.stop = context.WithCancel(context.Background())
 	in.hooks.Store(&hooks{router: httprouter.New()})
 	return in
@@ -174,7 +175,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	req := &rules.Request{
 		Hook: hook.Path, Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery,
 		Params: paramMap(params), Header: r.Header, RemoteIP: sender,
-		Keys: in.Keys, Trusted: h.proxies.through(r),
+		Trusted: h.proxies.through(r),
 	}
 	if r.TLS != nil {
 		req.Peer = r.TLS.PeerCertificates
@@ -185,12 +186,23 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.reject(w, hook, req, received, notAllowed(unknown))
 		return
 	}
+	if in.refusesUnread(w, r) {
+		return
+	}
 	var err error
-	room := &reservation{budget: &in.bodies, limit: bodyRoom(h.maxBody)}
-	defer room.release()
+	place := &place{of: in.places, keys: in.Keys, room: reservation{budget: &in.bodies, limit: bodyRoom(h.maxBody)}}
+	defer place.leave()
+	room := &place.room
 	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
 		in.reject(w, hook, req, received, err)
 		return
+	}
+	if place.size = int64(len(req.Body)); !place.take() {
+		in.places.refuse(w, r)
+		return
+	}
+	if in.Keys != nil {
+		req.Keys = place
 	}
 	if in.shake(w, hook, req, received) {
 		return
@@ -215,7 +227,11 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	d := delivery(hook, req, received)
-	took, err := in.admit(hook, req, d, func() int64 { return in.cause(r) }, nil)
+	took, err := in.admit(hook, req, d, func() int64 { place.late.begin(in, w, d); return in.cause(r) }, nil)
+	place.give()
+	if place.late.end() {
+		return
+	}
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		answerLater(w, refused.msg)
 		return

@@ -86,6 +86,16 @@ func (k *Keys) Fetch(d rules.Document, again bool) ([]byte, error) {
 	return e.data, e.failed
 }
 
+// atHand returns the document if nothing has to be waited for.
+func (k *Keys) atHand(d rules.Document, again bool) ([]byte, bool) {
+	e := k.entry(d)
+	if !e.mu.TryLock() {
+		return nil, false
+	}
+	defer e.mu.Unlock()
+	return e.data, e.failed == nil && e.current(time.Now(), again)
+}
+
 // current tells whether there is no need to ask.
 func (e *keptKeys) current(now time.Time, again bool) bool {
 	switch {

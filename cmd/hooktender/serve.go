@@ -262,8 +262,10 @@ func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, 
 		handler                http.Handler
 		limits                 server.Limits
 	}
+	public := server.PublicLimits
+	public.Connections = server.PublicConnections(descriptors(), c.Server.MaxRunning)
 	plans := []plan{
-		{"public", "server.listen", c.Server.Listen, 0o660, intake, server.PublicLimits},
+		{"public", "server.listen", c.Server.Listen, 0o660, intake, public},
 		{"command line's", "state", "unix:" + socketPath(c.State), 0o600, api, server.PrivateLimits},
 	}
 	if c.Server.Console != "off" {

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Bounds on connections, which take memory (about 20 KB each) and a descriptor.
+const (
+	mostConnections    = 12_000
+	privateConnections = 128
+
+	// What a run takes while it is started, and what everything else takes: the
+	// database, the private doors, keys, watches and messages.
+	descriptorsOfRun  = 8
+	descriptorsOfRest = 512
+)
+
+// PublicConnections is how many connections the public door may hold at once in a
+// process that may have so many descriptors and run so many scripts. One without a
+// descriptor left accepts nobody, not even at its private doors, and starts nothing.
+func PublicConnections(descriptors uint64, runs int) int {
+	left := int64(min(descriptors, 1<<32)) - descriptorsOfRest - descriptorsOfRun*int64(runs)
+	return int(min(max(left, int64(min(descriptors, 1<<32)/4)), mostConnections))
+}
+
+// connections keeps a door's connections within a bound. The one that has been
+// without a request for longest makes place for a new one, so that a crowd that only
+// holds on keeps nobody out; if all have requests, the new one is closed.
+type connections struct {
+	door string
+	most int
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	all      map[net.Conn]*connection
+	quiet    connection // the ring of those without a request, the oldest first
+	closed   int64      // since the start
+	nextWarn time.Time
+}
+
+// A connection is in the ring of the quiet ones, or in none.
+type connection struct {
+	conn       net.Conn
+	prev, next *connection
+}
+
+func newConnections(door string, most int, log *slog.Logger) *connections {
+	c := &connections{door: door, most: most, log: log, all: map[net.Conn]*connection{}}
+	c.quiet.prev, c.quiet.next = &c.quiet, &c.quiet
+	return c
+}
+
+// change is http.Server.ConnState. A connection is active from the time that the
+// header of a request has come, so until then it is one without a request.
+func (c *connections) change(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == http.StateNew {
+		one := &connection{conn: conn}
+		c.all[conn] = one
+		c.joinRing(one)
+		c.makePlace()
+		return
+	}
+	one := c.all[conn]
+	if one == nil {
+		return // it is being closed
+	}
+	one.leaveRing()
+	switch state {
+	case http.StateIdle:
+		c.joinRing(one)
+	case http.StateClosed, http.StateHijacked:
+		delete(c.all, conn)
+	}
+}
+
+func (c *connections) joinRing(one *connection) {
+	last := c.quiet.prev
+	one.prev, one.next = last, &c.quiet
+	last.next, c.quiet.prev = one, one
+}
+
+func (one *connection) leaveRing() {
+	if one.next != nil {
+		one.prev.next, one.next.prev = one.next, one.prev
+		one.prev, one.next = nil, nil
+	}
+}
+
+// makePlace closes a connection if there is one too many. The newest is among the
+// quiet ones, so there always is one.
+func (c *connections) makePlace() {
+	if len(c.all) <= c.most {
+		return
+	}
+	oldest := c.quiet.next
+	oldest.leaveRing()
+	delete(c.all, oldest.conn)
+	go closeNow(oldest.conn) // it waits for who reads from it
+	c.closed++
+	if now := time.Now(); now.After(c.nextWarn) {
+		c.nextWarn = now.Add(tellEvery)
+		c.log.Warn("more connections come than there may be, and those without a request for longest are closed",
+			"door", c.door, "at_once", c.most, "closed_since_start", c.closed)
+	}
+}
+
+// closeNow closes a connection without a word, for which TLS would wait.
+func closeNow(conn net.Conn) {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
+	}
+	_ = conn.Close()
+}

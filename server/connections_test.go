@@ -1,0 +1,147 @@
+package server
+
+import (
+	"crypto/tls"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A namedConn is told apart from others, and tells when it is closed.
+type namedConn struct {
+	net.Conn
+	name   string
+	closed chan<- string
+}
+
+func (c *namedConn) Close() error { c.closed <- c.name; return nil }
+
+// wrapped is a connection around another, as TLS is.
+type wrapped struct{ net.Conn }
+
+func (w wrapped) NetConn() net.Conn { return w.Conn }
+func (wrapped) Close() error        { panic("closed with a word") }
+
+// The connection that has had no request for longest goes first, one with a request
+// never, and the newest if there is no other.
+func TestOldestIdleGoesFirst(t *testing.T) {
+	log, text := newLog()
+	closed := make(chan string, 1)
+	conns := map[string]net.Conn{}
+	for _, name := range strings.Split("abcdefg", "") {
+		conns[name] = wrapped{&namedConn{name: name, closed: closed}}
+	}
+	c := newConnections("test", 3, log)
+	for _, step := range []struct {
+		conn   string
+		state  http.ConnState
+		closed string // the one that goes
+	}{
+		{"a", http.StateNew, ""},
+		{"b", http.StateNew, ""},
+		{"c", http.StateNew, ""},
+		{"a", http.StateActive, ""},
+		{"a", http.StateIdle, ""},
+		{"d", http.StateNew, "b"},
+		{"b", http.StateActive, ""}, // too late for it
+		{"b", http.StateClosed, ""},
+		{"c", http.StateActive, ""},
+		{"e", http.StateNew, "a"},
+		{"d", http.StateActive, ""},
+		{"e", http.StateActive, ""},
+		{"f", http.StateNew, "f"}, // all others are at work
+		{"c", http.StateClosed, ""},
+		{"g", http.StateNew, ""},
+	} {
+		c.change(conns[step.conn], step.state)
+		got := ""
+		if step.closed != "" {
+			got = within(t, "the end of a connection", closed)
+		}
+		if got != step.closed || len(closed) > 0 {
+			t.Fatalf("%s becomes %s: %q is closed, want %q", step.conn, step.state, got, step.closed)
+		}
+	}
+	if said := text.String(); strings.Count(said, "more connections come") != 1 || !strings.Contains(said, "door=test at_once=3") {
+		t.Error(said)
+	}
+}
+
+// At a real door, with and without TLS: those who send nothing are closed, the oldest
+// first; who has sent something gets the answer, and who comes now one as well.
+func TestCrowdOfSilentConnections(t *testing.T) {
+	for _, name := range []string{"plain", "tls"} {
+		t.Run(name, func(t *testing.T) {
+			entered, release := make(chan struct{}), make(chan struct{})
+			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					close(entered)
+					<-release
+				}
+				answer(w, 200, "hello")
+			})
+			limits := PublicLimits
+			limits.Connections = 5
+			log, _ := newLog()
+			d, err := Open("test", "127.0.0.1:0", 0, handler, limits, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			scheme, transport := "http", &http.Transport{DisableKeepAlives: true}
+			if name == "tls" {
+				cert, key := certify(t, t.TempDir(), 1)
+				config, err := TLS(cert, key, log)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.Speak(config)
+				scheme, transport = "https", &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+			}
+			serveUntilEnd(t, d)
+			ask := func(path string) answered {
+				r, err := http.NewRequest("GET", scheme+"://"+d.Address()+path, nil)
+				if err != nil {
+					t.Error(err)
+					return answered{}
+				}
+				return send(t, &http.Client{Transport: transport}, r)
+			}
+			slow := make(chan answered, 1)
+			go func() { slow <- ask("/slow") }()
+			within(t, "the slow request", entered)
+			var silent []net.Conn
+			for range 20 {
+				silent = append(silent, dial(t, d.Address()))
+			}
+			for i, c := range silent[:16] {
+				if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("silent connection %d: %v, want its end", i, err)
+				}
+			}
+			if a := ask("/"); a.status != 200 {
+				t.Errorf("who comes now is answered %+v", a)
+			}
+			close(release)
+			if a := within(t, "the slow answer", slow); a.status != 200 {
+				t.Errorf("who came first is answered %+v", a)
+			}
+		})
+	}
+}
+
+func TestPublicConnections(t *testing.T) {
+	var got []int
+	for _, c := range []struct {
+		descriptors uint64
+		runs        int
+	}{{1024, 32}, {700, 32}, {4096, 32}, {4096, 1000}, {20_000, 32}, {1 << 20, 100_000}, {math.MaxUint64, 32}} {
+		got = append(got, PublicConnections(c.descriptors, c.runs))
+	}
+	if want := []int{256, 175, 3328, 1024, 12_000, 12_000, 12_000}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
