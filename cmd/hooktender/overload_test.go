@@ -39,7 +39,7 @@ func (s stuckStore) Accept(ctx context.Context, d *rules.Delivery, runs []*runne
 // store and has run, once, and none that was refused.
 func TestOverloadLosesNothing(t *testing.T) {
 	dir := t.TempDir()
-	config, err := loadConfig(writeConfig(t, fmt.Sprintf(`
+	config, _, err := loadConfig(writeConfig(t, fmt.Sprintf(`
 hooks:
   /free:
     verify: {bearer: %q}
