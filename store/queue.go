@@ -94,6 +94,13 @@ func (q *queue) hasRoom(size int) bool {
 	return !q.closed && len(q.records) < maxRecords && q.bytes+size <= maxRecordBytes
 }
 
+// len is how many tasks somebody waits for, or nearly so.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.tasks)
+}
+
 // take removes all tasks and up to n records.
 func (q *queue) take(n int) (tasks, records []task) {
 	q.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -52,6 +53,7 @@ func (w *writer) run() {
 	defer close(w.stopped)
 	for !w.queue.isClosed() {
 		w.wait()
+		w.gather()
 		w.commit(w.batch(time.Now()))
 	}
 	for batch := w.rest(); len(batch) > 0; batch = w.rest() {
@@ -71,6 +73,22 @@ func (w *writer) wait() {
 	select {
 	case <-w.queue.urgent:
 	case <-time.After(recordPace):
+	}
+}
+
+// gather lets those go on first who are about to write, too: a batch costs about the
+// same however many share it, and without this the writer would be at work on small
+// ones while their senders wait for a processor. Nobody waits for anything but that.
+func (w *writer) gather() {
+	const rounds = 100
+	waiting := w.queue.len()
+	for range rounds {
+		runtime.Gosched()
+		more := w.queue.len()
+		if more == waiting {
+			return
+		}
+		waiting = more
 	}
 }
 
