@@ -48,7 +48,7 @@ func (s *spares) take(path string, body []byte) (*os.File, error) {
 // find gives a spare one its name, or makes another.
 func (s *spares) find(path string) (spare, error) {
 	for old, ok := s.pop(); ok; old, ok = s.pop() {
-		if os.Rename(old.path, path) == nil {
+		if syscall.Rename(old.path, path) == nil {
 			old.path = path
 			return old, nil
 		}
@@ -64,7 +64,7 @@ func (s *spares) find(path string) (spare, error) {
 func (s *spares) give(f *os.File, path string) {
 	old := spare{file: f, path: path}
 	name, room := s.name()
-	if !room || !old.isUntouched() || !isAlone(f) || old.clear() != nil || os.Rename(path, name) != nil {
+	if !room || !old.isUntouched() || !isAlone(f) || old.clear() != nil || syscall.Rename(path, name) != nil {
 		old.remove()
 		return
 	}
