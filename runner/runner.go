@@ -42,6 +42,7 @@ type Runner struct {
 	// then KILL without a grace.
 	stopping, killing context.Context
 	stop, kill        context.CancelFunc
+	patient           context.Context // of the writes that were begun before; done giveUp after stopping
 
 	spares spares // payload files
 
@@ -77,6 +78,9 @@ func New(c Config) (*Runner, error) {
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.killing, r.kill = context.WithCancel(context.Background())
+	patient, lose := context.WithCancel(context.Background())
+	r.patient = patient
+	context.AfterFunc(r.stopping, func() { time.AfterFunc(giveUp, lose) })
 	return r, nil
 }
 
@@ -226,7 +230,8 @@ func (r *Runner) persist(what string, run int64, write func(context.Context) err
 // untilGiveUp is a context that ends giveUp after the runner began to stop, or
 // after now if that is later.
 func (r *Runner) untilGiveUp() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	forget := context.AfterFunc(r.stopping, func() { time.AfterFunc(giveUp, cancel) })
-	return ctx, func() { forget(); cancel() }
+	if r.stopping.Err() == nil {
+		return r.patient, func() {}
+	}
+	return context.WithTimeout(context.Background(), giveUp)
 }
