@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -185,13 +183,6 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 	return err
 }
 
-func consoleAddress(doors []*server.Door) string {
-	if len(doors) < 3 {
-		return "off"
-	}
-	return doors[2].Address()
-}
-
 // await returns when the server is to end: with nil for a wish, with the error
 // of a door that broke.
 func await(ctx context.Context, signals <-chan os.Signal, failed <-chan error, reloader *reloader, log *slog.Logger) error {
@@ -249,65 +240,6 @@ func (o serveOptions) load() (*rules.Config, *rules.Checking, error) {
 		}
 	}
 	return config, loaded, nil
-}
-
-func socketPath(state string) string { return filepath.Join(state, "hooktender.sock") }
-
-// openDoors opens the public door, the socket for the command line and, unless
-// it is off, the private door. Either all are open or none.
-func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, log *slog.Logger) (doors []*server.Door, err error) {
-	type plan struct {
-		name, setting, address string
-		mode                   os.FileMode
-		handler                http.Handler
-		limits                 server.Limits
-	}
-	public := server.PublicLimits
-	public.Connections = server.PublicConnections(descriptors(), c.Server.MaxRunning)
-	plans := []plan{
-		{"public", "server.listen", c.Server.Listen, 0o660, intake, public},
-		{"command line's", "state", "unix:" + socketPath(c.State), 0o600, api, server.PrivateLimits},
-	}
-	if c.Server.Console != "off" {
-		plans = append(plans, plan{"private", "server.console", c.Server.Console, 0o660, health, server.PrivateLimits})
-	}
-	for _, p := range plans {
-		d, err := server.Open(p.name, p.address, p.mode, p.handler, p.limits, log)
-		if anyPort && errors.Is(err, syscall.EADDRINUSE) {
-			d, err = server.Open(p.name, "127.0.0.1:0", p.mode, p.handler, p.limits, log)
-		}
-		if err != nil {
-			for _, open := range doors {
-				open.Close(context.Background())
-			}
-			return nil, fmt.Errorf("%w (the setting is %s)", err, p.setting)
-		}
-		doors = append(doors, d)
-	}
-	if c.Server.TLS == nil {
-		return doors, nil
-	}
-	config, err := server.TLS(c.Server.TLS.Cert, c.Server.TLS.Key, log)
-	if err != nil {
-		for _, open := range doors {
-			open.Close(context.Background())
-		}
-		return nil, err
-	}
-	doors[0].Speak(config)
-	return doors, nil
-}
-
-// closeWithin is how long requests under way may take when the server ends.
-const closeWithin = 5 * time.Second
-
-func closeDoors(doors []*server.Door, intake *server.Intake) {
-	intake.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
-	defer cancel()
-	for i := len(doors) - 1; i >= 0; i-- {
-		doors[i].Close(ctx)
-	}
 }
 
 // tell notes that systemd could not be told, which harms nobody else.
