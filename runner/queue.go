@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -10,12 +11,10 @@ import (
 // What queued runs execute is kept in memory within these bounds. The rest is read
 // from the store when its turn comes, so that a long queue costs a number a run.
 const (
-	inMemory  = 1024    // runs
-	allAtHand = 8 << 20 // bytes of all bodies
+	inMemory   = 1024     // runs
+	bodyAtHand = 64 << 10 // bytes of a body
+	allAtHand  = 8 << 20  // of all bodies
 )
-
-// BodyAtHand is how large a body, in bytes, is worth having at hand (Run.Body).
-const BodyAtHand = 64 << 10
 
 // queue holds the runs that wait for a place. Each group has a line of its own,
 // and so has each hook for its runs without a group. Within a line, first come,
@@ -85,14 +84,23 @@ func (q *queue) push(p Place, run *Run) {
 
 // load keeps a run in memory, with its body if that is small and there is room.
 func (q *queue) load(run *Run) {
-	if size := cap(run.Body); size > BodyAtHand || q.bodies+size > allAtHand {
+	if q.bodies+len(run.Body) > allAtHand {
 		run.Body = nil
 	}
+	run.Body = atHand(run.Body)
 	if q.loaded == nil {
 		q.loaded = map[int64]*Run{}
 	}
 	q.loaded[run.ID] = run
-	q.bodies += cap(run.Body)
+	q.bodies += len(run.Body)
+}
+
+// atHand is a copy of a body that is small enough to be kept.
+func atHand(body []byte) []byte {
+	if len(body) > bodyAtHand {
+		return nil
+	}
+	return bytes.Clone(body)
 }
 
 // unload returns the run if it is in memory, where it is not kept any longer.
@@ -100,7 +108,7 @@ func (q *queue) unload(id int64) *Run {
 	run := q.loaded[id]
 	if run != nil {
 		delete(q.loaded, id)
-		q.bodies -= cap(run.Body)
+		q.bodies -= len(run.Body)
 	}
 	return run
 }

@@ -45,6 +45,7 @@ func (r *Runner) beginReserved(run *Run) {
 	s := r.reserved[run]
 	delete(r.reserved, run)
 	begun := *run // the caller may look at its own still
+	begun.Body = atHand(run.Body)
 	a := r.start(run.ID, &begun, s)
 	if r.stopping.Err() != nil {
 		a.end(interrupted)

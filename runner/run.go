@@ -70,8 +70,8 @@ type Run struct {
 	Event   string         `json:"-"` // the delivery's, for the script's environment
 	Command *rules.Command `json:"command,omitempty"`
 
-	// Body is the delivery's where it is at hand; nil: it is read from the store. It
-	// must not be changed any more.
+	// Body is the delivery's where it is at hand; nil: it is read from the store.
+	// Enqueue makes a copy, if it is of use.
 	Body []byte `json:"-"`
 	// Process identifies the leader of the last attempt's process tree across
 	// restarts; empty if none was started. Only this package reads it.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -88,13 +87,9 @@ func (in *Intake) tellUndecided(d *rules.Delivery) {
 // newRuns makes a run of each action.
 func newRuns(d *rules.Delivery, actions []rules.Action) []*runner.Run {
 	runs := make([]*runner.Run, len(actions))
-	var body []byte
-	if len(d.Body) <= runner.BodyAtHand {
-		body = bytes.Clone(d.Body) // the memory of the request's is used again
-	}
 	for i, a := range actions {
 		runs[i] = newRun(d, a.Rule, a.Command)
-		runs[i].QueuedAt, runs[i].Body = d.ReceivedAt, body
+		runs[i].QueuedAt, runs[i].Body = d.ReceivedAt, d.Body
 	}
 	return runs
 }

@@ -136,6 +136,7 @@ func (f *fakeIntake) Enqueue(runs ...*runner.Run) {
 			f.t.Errorf("run %d of rule %q is enqueued, and it is not stored or enqueued already", r.ID, r.Rule)
 		}
 		delete(f.stored, r)
+		r.Body = bytes.Clone(r.Body)
 	}
 	f.enqueued = append(f.enqueued, runs...)
 }
