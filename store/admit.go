@@ -55,7 +55,8 @@ type admission struct {
 // An admitted run is a copy with its command encoded: the caller may go away.
 type admitted struct {
 	runner.Run
-	asked     runner.Run // as it came: the task may be repeated
+	state     runner.State // as it came, like hold: the task may be repeated
+	hold      runner.Hold
 	command   string
 	throttled bool
 	told      []*runner.Run // of it
@@ -69,7 +70,7 @@ func (a *admission) add(r *runner.Run) error {
 	if err != nil {
 		return fmt.Errorf("encoding the command of rule %q: %w", r.Rule, err)
 	}
-	a.runs = append(a.runs, admitted{Run: *r, asked: *r, command: string(command)})
+	a.runs = append(a.runs, admitted{Run: *r, state: r.State, hold: r.Hold, command: string(command)})
 	return nil
 }
 
@@ -133,7 +134,7 @@ func (a *admission) throttle(tx *tx, r *admitted) error {
 }
 
 func (a *admission) store(tx *tx, r *admitted) error {
-	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = r.asked.State, "", nil, nil, r.asked.Hold
+	r.State, r.Error, r.FinishedAt, r.NotBefore, r.Hold = r.state, "", nil, nil, r.hold
 	if r.Group != "" {
 		if err := a.enter(tx, &r.Run); err != nil {
 			return fmt.Errorf("looking at the group %q: %w", r.Group, err)

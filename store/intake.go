@@ -18,10 +18,10 @@ const (
 		event, event_id, verdict, reason, rules, size, headers, replay_of, definition, dedupe_key, duplicate_of)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBody = `INSERT INTO body (delivery, packed, data) VALUES (?, ?, ?)`
-	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt, exit_code,
-		signal, error, queued_at, started_at, finished_at, process, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at,
-		hold, rerun_of, caused_by, chain, tells_of)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertRun  = `INSERT INTO run (id, delivery, hook, rule, action, state, attempt,
+		error, queued_at, started_at, finished_at, command, "group", group_limit, not_before, throttle_key, debounce_key, burst_at,
+		hold, rerun_of, caused_by, chain, tells_of, signal, process)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')`
 )
 
 // Accept stores a delivery with its body and runs, in one transaction, and

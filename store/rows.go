@@ -85,10 +85,11 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 	return string(text), nil
 }
 
-// runRow is a run with its command, which is encoded already.
+// runRow is a new run with its command, which is encoded already. Nothing of it has
+// ended, and no process is there.
 func runRow(r *runner.Run, command string, burst *time.Time) row {
-	return row{text: insertRun, args: []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt, exitCode(r.ExitCode),
-		r.Signal, r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), r.Process, command,
+	return row{text: insertRun, args: []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt,
+		r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), command,
 		r.Group, groupLimit(r), micros(r.NotBefore), throttleKey(r.Command), debounceKey(r.Command), micros(burst),
 		string(r.Hold), r.RerunOf, r.CausedBy, r.Chain, r.TellsOf}}
 }
