@@ -34,6 +34,7 @@ var hostileKinds = []hostileKind{
 	{name: "JSON, as many objects as may be", contentType: jsonType, body: repeated("[0", ","+nested(`{"`+strings.Repeat("a", 70)+`":`, "0", "}", 198), "]", 1670)},
 	{name: "JSON, long names", contentType: jsonType, body: numbered("{", `"`+strings.Repeat("n", 100<<10)+`#":0`, ",", "}")},
 	{name: "JSON, one text", contentType: jsonType, body: filled(`"`, `\u00e9`, `"`)},
+	{name: "JSON, halves of characters", contentType: jsonType, body: filled(`"`, `\ud83d`, `"`), want: []int{400}},
 	{name: "form, fields in fields", contentType: formType, body: numbered("", "a#"+strings.Repeat("[a]", 199)+"="+strings.Repeat("a", 2050), "&", ""), want: []int{413}},
 	{name: "form, as many fields as may be", contentType: formType, body: numbered("", "a#[b]="+strings.Repeat("%41", 871), "&", "")},
 	{name: "form, one text", contentType: formType, body: filled("a=", "%41", "")},
