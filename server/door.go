@@ -65,6 +65,7 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 		WriteTimeout:      limits.Write,
 		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    limits.Header,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: mostStreams, WriteByteTimeout: limits.Write},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), closingKey{}, d.closing)
@@ -78,6 +79,11 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 	}
 	return d, nil
 }
+
+// mostStreams is how many requests of an HTTP/2 connection there may be at once; more
+// of them wait at the sender. Connections are what is counted at a door, so one must
+// not be worth hundreds.
+const mostStreams = 32
 
 type closingKey struct{}
 

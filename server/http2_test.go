@@ -1,0 +1,101 @@
+package server
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// A frameConn is a client's end of an HTTP/2 connection (RFC 9113), frame by frame.
+type frameConn struct{ *tls.Conn }
+
+const (
+	headersFrame  = 1
+	settingsFrame = 4
+	windowFrame   = 8
+	endStream     = 1
+	endHeaders    = 4
+)
+
+func dialHTTP2(t *testing.T, address string) frameConn {
+	t.Helper()
+	c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	f := frameConn{c}
+	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.send(settingsFrame, 0, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f frameConn) send(kind, flags byte, stream uint32, payload []byte) error {
+	head := []byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, flags}
+	_, err := f.Write(append(binary.BigEndian.AppendUint32(head, stream), payload...))
+	return err
+}
+
+// post begins a request: POST / of the host x (RFC 7541, appendix A).
+func (f frameConn) post(stream uint32, flags byte) error {
+	return f.send(headersFrame, endHeaders|flags, stream, []byte("\x83\x87\x84\x41\x01x"))
+}
+
+func (f frameConn) read() (kind byte, stream uint32, payload []byte, err error) {
+	var head [9]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return 0, 0, nil, err
+	}
+	payload = make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+	_, err = io.ReadFull(f, payload)
+	return head[3], binary.BigEndian.Uint32(head[5:]), payload, err
+}
+
+func openHTTP2(t *testing.T, handler http.Handler, limits Limits) *Door {
+	t.Helper()
+	log, _ := newLog()
+	d, err := Open("test", "127.0.0.1:0", 0, handler, limits, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := certify(t, t.TempDir(), 1)
+	config, err := TLS(cert, key, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Speak(config)
+	serveUntilEnd(t, d)
+	return d
+}
+
+// Who takes nothing of an answer does not keep its connection for long.
+func TestWhoTakesNoAnswerByHTTP2(t *testing.T) {
+	ended := make(chan error)
+	limits := PublicLimits
+	limits.Write = 100 * time.Millisecond
+	d := openHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(make([]byte, 64<<20))
+		ended <- err
+	}), limits)
+	f := dialHTTP2(t, d.Address())
+	const much = 1<<31 - 1
+	if err := f.send(settingsFrame, 0, 0, binary.BigEndian.AppendUint32([]byte{0, 4}, much)); err != nil { // of each stream
+		t.Fatal(err)
+	}
+	if err := f.send(windowFrame, 0, 0, binary.BigEndian.AppendUint32(nil, much-1<<16)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.post(1, endStream); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(t, "the end of the answer", ended); err == nil {
+		t.Error("all of it was taken")
+	}
+}
