@@ -59,7 +59,7 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 	d := &Door{name: name, listener: listener}
 	d.closing, d.close = context.WithCancel(context.Background())
 	d.server = &http.Server{
-		Handler:           recovered(handler, log),
+		Handler:           recovered(withoutBody(handler), log),
 		ReadHeaderTimeout: limits.ReadHeader,
 		ReadTimeout:       limits.Read,
 		WriteTimeout:      limits.Write,
@@ -70,13 +70,15 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), closingKey{}, d.closing)
 		},
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return withSentAway(withPeer(ctx, c)) },
 		// OPTIONS * is a request like any other.
 		DisableGeneralOptionsHandler: true,
 	}
+	var bound *connections
 	if limits.Connections > 0 {
-		d.server.ConnState = newConnections(name, limits.Connections, log).change
+		bound = newConnections(name, limits.Connections, log)
+		d.server.ConnState = bound.change
 	}
+	d.server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return withLink(withPeer(ctx, c), bound, c) }
 	return d, nil
 }
 

@@ -190,14 +190,14 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	var err error
-	place := &place{of: in.places, keys: in.Keys, room: reservation{budget: &in.bodies, limit: bodyRoom(h.maxBody)}}
+	place := &place{of: in.places, keys: in.Keys, link: linkOf(r), room: reservation{budget: &in.bodies, limit: bodyRoom(h.maxBody)}}
 	defer place.leave()
 	room := &place.room
-	if req.Body, err = readBody(w, r, h.maxBody, room); err != nil {
+	if req.Body, err = place.read(w, r, h.maxBody); err != nil {
 		in.reject(w, hook, req, received, err)
 		return
 	}
-	if place.size = int64(len(req.Body)); !place.take() {
+	if !place.take() {
 		in.places.refuse(w, r)
 		return
 	}

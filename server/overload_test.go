@@ -238,12 +238,12 @@ func TestWhoComesAgainAtOnce(t *testing.T) {
 		c := newCrowd(t)
 		c.post(atWork, "/open", 10, t.Context())
 		time.Sleep(lineWithin + 1) // the line does not move
-		connection := withSentAway(t.Context())
+		connection := withLink(t.Context(), nil, nil)
 		c.post(1, "/open", 10, connection)
 		c.told(map[int]int{503: 1})
 		c.post(1, "/open", 10, connection)
 		c.told(map[int]int{}) // waits
-		c.post(1, "/open", 10, withSentAway(t.Context()))
+		c.post(1, "/open", 10, withLink(t.Context(), nil, nil))
 		c.told(map[int]int{503: 1}) // another one
 		time.Sleep(lineWithin)
 		c.told(map[int]int{503: 1})
