@@ -1,10 +1,13 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -97,5 +100,40 @@ func TestWhoTakesNoAnswerByHTTP2(t *testing.T) {
 	}
 	if err := within(t, "the end of the answer", ended); err == nil {
 		t.Error("all of it was taken")
+	}
+}
+
+// What a connection has at once beside one body is of the memory of large ones, and is
+// given back.
+func TestMemoryOfBodiesByHTTP2(t *testing.T) {
+	shared, b := &link{}, new(budget)
+	request := func() *http.Request {
+		r := httptest.NewRequest("POST", "/", strings.NewReader("hello"))
+		r.ContentLength = -1
+		return r.WithContext(context.WithValue(t.Context(), linkKey{}, shared))
+	}
+	in := &Intake{}
+	var rooms []*reservation
+	for i, want := range []int64{0, believed, 2 * believed} {
+		p := in.placeFor(request(), 1<<20)
+		p.room.budget, p.room.limit = b, 2*believed
+		if body, err := p.read(nil, request(), 1<<20); string(body) != "hello" || err != nil || b.used.Load() != want {
+			t.Fatalf("body %d: %q, %v, %d bytes are used", i, body, err, b.used.Load())
+		}
+		rooms = append(rooms, &p.room)
+	}
+	p := in.placeFor(request(), 1<<20)
+	p.room.budget, p.room.limit = b, 2*believed
+	if _, err := p.read(nil, request(), 1<<20); err != errNoRoom {
+		t.Errorf("one too many: %v", err)
+	}
+	p.leave()
+	for range 2 {
+		for _, r := range rooms {
+			r.release()
+		}
+	}
+	if b.used.Load() != 0 || shared.reading.Load() {
+		t.Errorf("%d bytes are used when all are answered", b.used.Load())
 	}
 }

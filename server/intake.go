@@ -190,7 +190,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	var err error
-	place := &place{of: in.places, keys: in.Keys, link: linkOf(r), room: reservation{budget: &in.bodies, limit: bodyRoom(h.maxBody)}}
+	place := in.placeFor(r, h.maxBody)
 	defer place.leave()
 	room := &place.room
 	if req.Body, err = place.read(w, r, h.maxBody); err != nil {

@@ -12,6 +12,7 @@ type link struct {
 	door    *connections // nil if nobody counts them
 	conn    net.Conn
 	refused atomic.Int64 // when one was sent away last, in Unix nanoseconds
+	reading atomic.Bool  // one has the connection's own memory for its body
 }
 
 type linkKey struct{}

@@ -21,6 +21,11 @@ type place struct {
 	came bool // the body
 }
 
+func (in *Intake) placeFor(r *http.Request, maxBody int64) *place {
+	l := linkOf(r)
+	return &place{of: in.places, keys: in.Keys, link: l, room: reservation{budget: &in.bodies, limit: bodyRoom(maxBody), link: l}}
+}
+
 // A large body needs no place. How many there are is bounded by the memory that they
 // may take, and the small ones are not to wait for them.
 func needsPlace(size int64) bool { return size <= believed }
