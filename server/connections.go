@@ -19,6 +19,12 @@ const (
 	descriptorsOfRest = 512
 )
 
+// PrivateConnections is how many connections a private door may hold at once in such
+// a process.
+func PrivateConnections(descriptors uint64) int {
+	return int(max(1, min(descriptors/8, privateConnections)))
+}
+
 // PublicConnections is how many connections the public door may hold at once in a
 // process that may have so many descriptors and run so many scripts. One without a
 // descriptor left accepts nobody, not even at its private doors, and starts nothing.

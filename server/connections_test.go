@@ -167,3 +167,15 @@ func TestPublicConnections(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// A crowd at all doors leaves something to everything else.
+func TestDescriptorsOfAllDoors(t *testing.T) {
+	for _, descriptors := range []uint64{64, 256, 700, 1024, 4096} {
+		if all := PublicConnections(descriptors, 32) + 2*PrivateConnections(descriptors); uint64(all)+min(descriptors/4, descriptorsOfRest) > descriptors {
+			t.Errorf("%d connections at all doors, of %d descriptors", all, descriptors)
+		}
+	}
+	if got := PrivateConnections(math.MaxUint64); got != privateConnections {
+		t.Errorf("%d, want %d", got, privateConnections)
+	}
+}

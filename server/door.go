@@ -37,7 +37,7 @@ var PublicLimits = Limits{
 }
 
 // PrivateLimits are those of a door that only the machine's own people reach.
-var PrivateLimits = Limits{ReadHeader: 10 * time.Second, Read: time.Minute, Idle: 2 * time.Minute, Header: 64 << 10, Connections: privateConnections}
+var PrivateLimits = Limits{ReadHeader: 10 * time.Second, Read: time.Minute, Idle: 2 * time.Minute, Header: 64 << 10}
 
 // A Door listens at one address.
 type Door struct {
