@@ -51,16 +51,6 @@ func (f frameConn) post(stream uint32, flags byte) error {
 	return f.send(headersFrame, endHeaders|flags, stream, []byte("\x83\x87\x84\x41\x01x"))
 }
 
-func (f frameConn) read() (kind byte, stream uint32, payload []byte, err error) {
-	var head [9]byte
-	if _, err := io.ReadFull(f, head[:]); err != nil {
-		return 0, 0, nil, err
-	}
-	payload = make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
-	_, err = io.ReadFull(f, payload)
-	return head[3], binary.BigEndian.Uint32(head[5:]), payload, err
-}
-
 func openHTTP2(t *testing.T, handler http.Handler, limits Limits) *Door {
 	t.Helper()
 	log, _ := newLog()
