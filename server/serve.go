@@ -57,7 +57,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	if in.Keys != nil {
 		req.Keys = place
 	}
-	if in.shake(w, hook, req, received) {
+	if in.shake(w, r, place, hook, req) {
 		return
 	}
 	if !slices.Contains(hook.Methods, r.Method) { // it is taken for handshakes alone
@@ -65,7 +65,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	if err := hook.Verify(req, received); err != nil {
-		in.reject(w, hook, req, received, unproven{err})
+		in.disbelieve(w, r, place, hook, req, err)
 		return
 	}
 	wait, uncount := count(limiter, received)
@@ -106,6 +106,16 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	req.Body, d.Body = nil, nil // it is on disk, and the sender may wait for long
 	room.release()
 	in.respond(w, r, hook.Respond, took)
+}
+
+// disbelieve answers who has not proven himself. One that has lost its place while a
+// key was fetched is sent away like any other that finds none.
+func (in *Intake) disbelieve(w http.ResponseWriter, r *http.Request, place *place, hook *rules.Hook, req *rules.Request, err error) {
+	if !place.has {
+		in.places.refuse(w, r)
+		return
+	}
+	in.reject(w, hook, req, req.ReceivedAt, unproven{err})
 }
 
 func (in *Intake) notAllowed(w http.ResponseWriter, r *http.Request, hook *rules.Hook) {
