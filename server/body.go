@@ -77,9 +77,15 @@ const believed = 64 << 10
 // memory for each is much of what a request costs.
 var smallBodies sync.Pool // of *[]byte, none larger than believed
 
-// smallBody returns memory for a body of a size, with anything in it. The reservation
-// gives it back.
-func (r *reservation) smallBody(size int64) []byte {
+// smallBody returns memory for a body of a size, with anything in it, if there is room.
+// The reservation gives it back. Each connection has some of its own; the requests that
+// it has at the same time by HTTP/2 share that of the large bodies.
+func (r *reservation) smallBody(size int64) ([]byte, bool) {
+	if r.link != nil {
+		if r.own = r.link.reading.CompareAndSwap(false, true); !r.own && !r.grow(size) {
+			return nil, false
+		}
+	}
 	if used, ok := smallBodies.Get().(*[]byte); ok {
 		r.small = used
 	}
@@ -87,7 +93,7 @@ func (r *reservation) smallBody(size int64) []byte {
 		made := make([]byte, size)
 		r.small = &made
 	}
-	return (*r.small)[:size:size]
+	return (*r.small)[:size:size], true
 }
 
 // readSized reads a body whose length was announced, -1 if it was not. Beyond
@@ -98,7 +104,10 @@ func readSized(r io.Reader, length, limit int64, room *reservation) ([]byte, err
 	if length >= 0 {
 		size = min(length, believed)
 	}
-	body := room.smallBody(size)
+	body, ok := room.smallBody(size)
+	if !ok {
+		return nil, errNoRoom
+	}
 	for have := 0; int64(have) != length; {
 		if have == len(body) {
 			size = min(2*int64(have), limit+1)
@@ -145,7 +154,9 @@ type reservation struct {
 	budget *budget
 	limit  int64
 	held   int64
-	small  *[]byte // from smallBodies, beside what is held
+	small  *[]byte // from smallBodies
+	link   *link   // nil for a request that came through no door
+	own    bool    // small is the connection's own
 }
 
 // grow makes the reservation as large as size, if there is room.
@@ -166,5 +177,9 @@ func (r *reservation) release() {
 	if r.small != nil {
 		smallBodies.Put(r.small)
 		r.small = nil
+	}
+	if r.own {
+		r.own = false
+		r.link.reading.Store(false)
 	}
 }

@@ -19,6 +19,12 @@ const (
 	descriptorsOfRest = 512
 )
 
+// PrivateConnections is how many connections a private door may hold at once in such
+// a process.
+func PrivateConnections(descriptors uint64) int {
+	return int(max(1, min(descriptors/8, privateConnections)))
+}
+
 // PublicConnections is how many connections the public door may hold at once in a
 // process that may have so many descriptors and run so many scripts. One without a
 // descriptor left accepts nobody, not even at its private doors, and starts nothing.
@@ -28,8 +34,9 @@ func PublicConnections(descriptors uint64, runs int) int {
 }
 
 // connections keeps a door's connections within a bound. The one that has been
-// without a request for longest makes place for a new one, so that a crowd that only
-// holds on keeps nobody out; if all have requests, the new one is closed.
+// without a whole request for longest makes place for a new one, so that a crowd that
+// only holds on, or sends bodies that never end, keeps nobody out; if all have requests
+// that are worked on, the new one is closed.
 type connections struct {
 	door string
 	most int
@@ -37,15 +44,16 @@ type connections struct {
 
 	mu       sync.Mutex
 	all      map[net.Conn]*connection
-	quiet    connection // the ring of those without a request, the oldest first
+	quiet    connection // the ring of those without a whole request, the oldest first
 	closed   int64      // since the start
 	nextWarn time.Time
 }
 
-// A connection is in the ring of the quiet ones, or in none.
+// A connection is in the ring of the quiet ones if it has no whole request.
 type connection struct {
 	conn       net.Conn
 	prev, next *connection
+	whole      int // requests that are worked on; by HTTP/2 there may be several
 }
 
 func newConnections(door string, most int, log *slog.Logger) *connections {
@@ -54,15 +62,15 @@ func newConnections(door string, most int, log *slog.Logger) *connections {
 	return c
 }
 
-// change is http.Server.ConnState. A connection is active from the time that the
-// header of a request has come, so until then it is one without a request.
+// change is http.Server.ConnState. What a connection has besides whole requests is of
+// no account, and when it was heard of last is: of a header that has come, too.
 func (c *connections) change(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if state == http.StateNew {
 		one := &connection{conn: conn}
 		c.all[conn] = one
-		c.joinRing(one)
+		c.settle(one)
 		c.makePlace()
 		return
 	}
@@ -70,12 +78,29 @@ func (c *connections) change(conn net.Conn, state http.ConnState) {
 	if one == nil {
 		return // it is being closed
 	}
-	one.leaveRing()
-	switch state {
-	case http.StateIdle:
-		c.joinRing(one)
-	case http.StateClosed, http.StateHijacked:
+	if state == http.StateClosed || state == http.StateHijacked {
+		one.leaveRing()
 		delete(c.all, conn)
+		return
+	}
+	c.settle(one)
+}
+
+// count is told how many whole requests more, or fewer, a connection has.
+func (c *connections) count(conn net.Conn, whole int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.all[conn]; one != nil {
+		one.whole += whole
+		c.settle(one)
+	}
+}
+
+// settle puts a connection where it belongs: last into the ring, or out of it.
+func (c *connections) settle(one *connection) {
+	one.leaveRing()
+	if one.whole == 0 {
+		c.joinRing(one)
 	}
 }
 
@@ -105,7 +130,7 @@ func (c *connections) makePlace() {
 	c.closed++
 	if now := time.Now(); now.After(c.nextWarn) {
 		c.nextWarn = now.Add(tellEvery)
-		c.log.Warn("more connections come than there may be, and those without a request for longest are closed",
+		c.log.Warn("more connections come than there may be, and those without a whole request for longest are closed",
 			"door", c.door, "at_once", c.most, "closed_since_start", c.closed)
 	}
 }

@@ -2,12 +2,15 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -36,34 +39,49 @@ func TestOldestIdleGoesFirst(t *testing.T) {
 		conns[name] = wrapped{&namedConn{name: name, closed: closed}}
 	}
 	c := newConnections("test", 3, log)
-	for _, step := range []struct {
+	is := func(state http.ConnState) func(net.Conn) {
+		return func(conn net.Conn) { c.change(conn, state) }
+	}
+	has := func(whole int) func(net.Conn) {
+		return func(conn net.Conn) { c.count(conn, whole) }
+	}
+	for i, step := range []struct {
 		conn   string
-		state  http.ConnState
+		does   func(net.Conn)
 		closed string // the one that goes
 	}{
-		{"a", http.StateNew, ""},
-		{"b", http.StateNew, ""},
-		{"c", http.StateNew, ""},
-		{"a", http.StateActive, ""},
-		{"a", http.StateIdle, ""},
-		{"d", http.StateNew, "b"},
-		{"b", http.StateActive, ""}, // too late for it
-		{"b", http.StateClosed, ""},
-		{"c", http.StateActive, ""},
-		{"e", http.StateNew, "a"},
-		{"d", http.StateActive, ""},
-		{"e", http.StateActive, ""},
-		{"f", http.StateNew, "f"}, // all others are at work
-		{"c", http.StateClosed, ""},
-		{"g", http.StateNew, ""},
+		{"a", is(http.StateNew), ""},
+		{"b", is(http.StateNew), ""},
+		{"c", is(http.StateNew), ""},
+		{"a", is(http.StateActive), ""},
+		{"a", has(1), ""},
+		{"a", has(-1), ""},
+		{"a", is(http.StateIdle), ""},
+		{"d", is(http.StateNew), "b"},
+		{"b", is(http.StateActive), ""}, // too late for it
+		{"b", has(1), ""},
+		{"b", is(http.StateClosed), ""},
+		{"c", is(http.StateActive), ""},
+		{"c", has(1), ""},
+		{"e", is(http.StateNew), "a"},
+		{"d", is(http.StateActive), ""}, // waits for a body
+		{"e", is(http.StateActive), ""},
+		{"e", has(1), ""},
+		{"e", has(1), ""}, // another one
+		{"e", has(-1), ""},
+		{"f", is(http.StateNew), "d"},
+		{"f", has(1), ""},
+		{"g", is(http.StateNew), "g"}, // all others are at work
+		{"c", is(http.StateClosed), ""},
+		{"g", is(http.StateNew), ""},
 	} {
-		c.change(conns[step.conn], step.state)
+		step.does(conns[step.conn])
 		got := ""
 		if step.closed != "" {
 			got = within(t, "the end of a connection", closed)
 		}
 		if got != step.closed || len(closed) > 0 {
-			t.Fatalf("%s becomes %s: %q is closed, want %q", step.conn, step.state, got, step.closed)
+			t.Fatalf("step %d, of %s: %q is closed, want %q", i, step.conn, got, step.closed)
 		}
 	}
 	if said := text.String(); strings.Count(said, "more connections come") != 1 || !strings.Contains(said, "door=test at_once=3") {
@@ -74,7 +92,7 @@ func TestOldestIdleGoesFirst(t *testing.T) {
 // At a real door, with and without TLS: those who send nothing are closed, the oldest
 // first; who has sent something gets the answer, and who comes now one as well.
 func TestCrowdOfSilentConnections(t *testing.T) {
-	for _, name := range []string{"plain", "tls"} {
+	for _, name := range []string{"plain", "tls", "bodies"} {
 		t.Run(name, func(t *testing.T) {
 			entered, release := make(chan struct{}), make(chan struct{})
 			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,10 +133,14 @@ func TestCrowdOfSilentConnections(t *testing.T) {
 			within(t, "the slow request", entered)
 			var silent []net.Conn
 			for range 20 {
-				silent = append(silent, dial(t, d.Address()))
+				c := dial(t, d.Address())
+				silent = append(silent, c)
+				if name == "bodies" { // which never end, and of which nobody reads this one
+					fmt.Fprint(c, "POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+				}
 			}
 			for i, c := range silent[:16] {
-				if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+				if _, err := c.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
 					t.Errorf("silent connection %d: %v, want its end", i, err)
 				}
 			}
@@ -143,5 +165,17 @@ func TestPublicConnections(t *testing.T) {
 	}
 	if want := []int{256, 175, 3328, 1024, 12_000, 12_000, 12_000}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A crowd at all doors leaves something to everything else.
+func TestDescriptorsOfAllDoors(t *testing.T) {
+	for _, descriptors := range []uint64{64, 256, 700, 1024, 4096} {
+		if all := PublicConnections(descriptors, 32) + 2*PrivateConnections(descriptors); uint64(all)+min(descriptors/4, descriptorsOfRest) > descriptors {
+			t.Errorf("%d connections at all doors, of %d descriptors", all, descriptors)
+		}
+	}
+	if got := PrivateConnections(math.MaxUint64); got != privateConnections {
+		t.Errorf("%d, want %d", got, privateConnections)
 	}
 }

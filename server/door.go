@@ -37,7 +37,7 @@ var PublicLimits = Limits{
 }
 
 // PrivateLimits are those of a door that only the machine's own people reach.
-var PrivateLimits = Limits{ReadHeader: 10 * time.Second, Read: time.Minute, Idle: 2 * time.Minute, Header: 64 << 10, Connections: privateConnections}
+var PrivateLimits = Limits{ReadHeader: 10 * time.Second, Read: time.Minute, Idle: 2 * time.Minute, Header: 64 << 10}
 
 // A Door listens at one address.
 type Door struct {
@@ -59,25 +59,33 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 	d := &Door{name: name, listener: listener}
 	d.closing, d.close = context.WithCancel(context.Background())
 	d.server = &http.Server{
-		Handler:           recovered(handler, log),
+		Handler:           recovered(withoutBody(handler), log),
 		ReadHeaderTimeout: limits.ReadHeader,
 		ReadTimeout:       limits.Read,
 		WriteTimeout:      limits.Write,
 		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    limits.Header,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: mostStreams, WriteByteTimeout: limits.Write},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), closingKey{}, d.closing)
 		},
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return withSentAway(withPeer(ctx, c)) },
 		// OPTIONS * is a request like any other.
 		DisableGeneralOptionsHandler: true,
 	}
+	var bound *connections
 	if limits.Connections > 0 {
-		d.server.ConnState = newConnections(name, limits.Connections, log).change
+		bound = newConnections(name, limits.Connections, log)
+		d.server.ConnState = bound.change
 	}
+	d.server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return withLink(withPeer(ctx, c), bound, c) }
 	return d, nil
 }
+
+// mostStreams is how many requests of an HTTP/2 connection there may be at once; more
+// of them wait at the sender. Connections are what is counted at a door, so one must
+// not be worth hundreds.
+const mostStreams = 32
 
 type closingKey struct{}
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/hooktender/hooktender/rules"
 )
@@ -15,10 +14,11 @@ import (
 // shake answers a request with which a provider checks the address of a hook.
 // No rule is asked about it, and nothing runs. It returns false for any other
 // request.
-func (in *Intake) shake(w http.ResponseWriter, hook *rules.Hook, req *rules.Request, received time.Time) bool {
+func (in *Intake) shake(w http.ResponseWriter, r *http.Request, place *place, hook *rules.Hook, req *rules.Request) bool {
+	received := req.ReceivedAt
 	a, err := hook.Handshake(req, received)
 	if err != nil {
-		in.reject(w, hook, req, received, unproven{err})
+		in.disbelieve(w, r, place, hook, req, err)
 		return true
 	}
 	if a == nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -238,12 +239,12 @@ func TestWhoComesAgainAtOnce(t *testing.T) {
 		c := newCrowd(t)
 		c.post(atWork, "/open", 10, t.Context())
 		time.Sleep(lineWithin + 1) // the line does not move
-		connection := withSentAway(t.Context())
+		connection := withLink(t.Context(), nil, nil)
 		c.post(1, "/open", 10, connection)
 		c.told(map[int]int{503: 1})
 		c.post(1, "/open", 10, connection)
 		c.told(map[int]int{}) // waits
-		c.post(1, "/open", 10, withSentAway(t.Context()))
+		c.post(1, "/open", 10, withLink(t.Context(), nil, nil))
 		c.told(map[int]int{503: 1}) // another one
 		time.Sleep(lineWithin)
 		c.told(map[int]int{503: 1})
@@ -296,6 +297,21 @@ func TestKeysHoldNoPlace(t *testing.T) {
 	p.leave()
 	if p.of.free != atWork || asked != 1 {
 		t.Errorf("%d places free, asked %d times", p.of.free, asked)
+	}
+}
+
+// Who finds no place once the key is there is refused as any other: that says nothing of
+// what it sent.
+func TestNoPlaceAfterKeys(t *testing.T) {
+	d := openPublic(t, handshakeHooks)
+	d.intake.Keys = keysFunc(func() ([]byte, error) {
+		d.intake.places.free = 0 // and the line has not moved yet
+		return nil, errors.New("no route to host")
+	})
+	got := d.send(t, d.request(t, "POST", "/pubsub", "{}", "Authorization", "Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.e30.AAAA"))
+	recorded, _, _ := d.take()
+	if got.status != 503 || got.header.Get("Retry-After") == "" || len(recorded) != 0 || d.intake.places.refused != 1 {
+		t.Errorf("answered %d, %d recorded, %d refused", got.status, len(recorded), d.intake.places.refused)
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/hooktender/hooktender/rules"
 )
@@ -16,6 +17,13 @@ type place struct {
 	size int64       // of the body
 	room reservation // for it
 	late overdue
+	link *link
+	came bool // the body
+}
+
+func (in *Intake) placeFor(r *http.Request, maxBody int64) *place {
+	l := linkOf(r)
+	return &place{of: in.places, keys: in.Keys, link: l, room: reservation{budget: &in.bodies, limit: bodyRoom(maxBody), link: l}}
 }
 
 // A large body needs no place. How many there are is bounded by the memory that they
@@ -39,11 +47,25 @@ func (p *place) give() {
 	p.has = false
 }
 
+// read is readBody for the request.
+func (p *place) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	body, err := readBody(w, r, limit, &p.room)
+	if err == nil {
+		p.size, p.came = int64(len(body)), true
+		p.link.come()
+	}
+	return body, err
+}
+
 // leave gives back all that the request holds, however it ended.
 func (p *place) leave() {
 	p.late.end()
 	p.give()
 	p.room.release()
+	if p.came {
+		p.link.gone()
+		p.came = false
+	}
 }
 
 var errNoPlace = errors.New("too many requests at once")

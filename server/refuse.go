@@ -1,9 +1,7 @@
 package server
 
 import (
-	"context"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,8 +22,8 @@ func (p *places) refuse(w http.ResponseWriter, r *http.Request) {
 	if due {
 		p.log.Warn("requests are refused: more come than can be worked on, or the disk does not take them in time", "refused_since_start", refused)
 	}
-	if sent, ok := r.Context().Value(sentAwayKey{}).(*sentAway); ok {
-		sent.last.Store(now.UnixNano())
+	if l := linkOf(r); l != nil {
+		l.refused.Store(now.UnixNano())
 	}
 	answerLater(w, "too many requests at once")
 }
@@ -43,21 +41,12 @@ func (in *Intake) refusesUnread(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// sentAway is when a request of a connection was refused last, in Unix nanoseconds.
-type sentAway struct{ last atomic.Int64 }
-
-type sentAwayKey struct{}
-
-func withSentAway(ctx context.Context) context.Context {
-	return context.WithValue(ctx, sentAwayKey{}, &sentAway{})
-}
-
 // slowDown keeps those waiting who come again on a connection sooner than they were
 // told to. Refusing costs little, but many who come again at once and do nothing
 // else would take all there is from those who are worked on.
 func (in *Intake) slowDown(r *http.Request) {
-	sent, ok := r.Context().Value(sentAwayKey{}).(*sentAway)
-	if !ok || time.Since(time.Unix(0, sent.last.Load())) > retryAfter*time.Second {
+	l := linkOf(r)
+	if l == nil || time.Since(time.Unix(0, l.refused.Load())) > retryAfter*time.Second {
 		return
 	}
 	pause := time.NewTimer(lineWithin)

@@ -26,14 +26,15 @@ func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, 
 		handler                http.Handler
 		limits                 server.Limits
 	}
-	public := server.PublicLimits
+	public, private := server.PublicLimits, server.PrivateLimits
 	public.Connections = server.PublicConnections(descriptors(), c.Server.MaxRunning)
+	private.Connections = server.PrivateConnections(descriptors())
 	plans := []plan{
 		{"public", "server.listen", c.Server.Listen, 0o660, intake, public},
-		{"command line's", "state", "unix:" + socketPath(c.State), 0o600, api, server.PrivateLimits},
+		{"command line's", "state", "unix:" + socketPath(c.State), 0o600, api, private},
 	}
 	if c.Server.Console != "off" {
-		plans = append(plans, plan{"private", "server.console", c.Server.Console, 0o660, health, server.PrivateLimits})
+		plans = append(plans, plan{"private", "server.console", c.Server.Console, 0o660, health, private})
 	}
 	for _, p := range plans {
 		d, err := server.Open(p.name, p.address, p.mode, p.handler, p.limits, log)
