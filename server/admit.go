@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 
 	"github.com/hooktender/hooktender/rules"
@@ -50,7 +51,7 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	// A sender that hangs up does not take back what it sent.
 	displaced, err := in.store.Accept(context.Background(), d, runs)
 	if err != nil {
-		in.log.Error("event refused, because it cannot be stored", "hook", d.Hook, "event", d.Event, "error", err)
+		in.tell(slog.LevelError, "event refused, because it cannot be stored", "hook", d.Hook, "event", cut(d.Event), "error", err)
 		return reply{}, &refusedError{"cannot be stored now"}
 	}
 	if d.Verdict == rules.Duplicate {
