@@ -43,8 +43,6 @@ type Runner struct {
 	stopping, killing context.Context
 	stop, kill        context.CancelFunc
 
-	spares spares // payload files
-
 	loads chan struct{} // holds a token for each payload that is being loaded
 
 	cancels sync.Mutex // held while a run that is out of the queue is canceled in the store
@@ -72,7 +70,7 @@ func New(c Config) (*Runner, error) {
 	}
 	c.Dir = dir
 	r := &Runner{
-		Config: c, name: rand.Text(), spares: spares{dir: c.Dir}, loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, reserved: map[*Run]seat{},
+		Config: c, name: rand.Text(), loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, reserved: map[*Run]seat{},
 		waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{},
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
@@ -192,7 +190,6 @@ func (r *Runner) Stop(ctx context.Context) {
 	}
 	r.mu.Unlock()
 	r.ends.Wait()
-	r.spares.removeAll()
 }
 
 const (
