@@ -37,6 +37,8 @@ type Runner struct {
 	name string // no other runner has it; it is no secret
 	hub  hub
 	ends sync.WaitGroup // one for each attempt under way
+	// storing has one for each run that is stored in a reserved place.
+	storing sync.WaitGroup
 
 	// The two steps of stopping: nothing more starts and what runs gets TERM,
 	// then KILL without a grace.
@@ -189,6 +191,7 @@ func (r *Runner) Stop(ctx context.Context) {
 		r.takeBack(id) // it waits on disk
 	}
 	r.mu.Unlock()
+	r.awaitReserved()
 	r.ends.Wait()
 }
 
