@@ -30,9 +30,8 @@ const (
 type attempt struct {
 	r       *Runner
 	id      int64
-	number  int      // from 1
-	payload string   // path of the file with the body
-	file    *os.File // that file, to write; nil: there is none, or it is another user's
+	number  int    // from 1
+	payload string // path of the file with the body
 	output  *recorder
 	secrets []rules.Secret // that it is given
 	seq     int            // of the last chunk stored

@@ -5,10 +5,10 @@
 // reserve.go), runs whose time has not come and
 // those that are tried again (wait.go), what people do to runs and to hooks
 // (byhand.go), the life of an attempt from the first write to the last
-// (attempt.go, launch.go, await.go, outcome.go), processes (process.go) and their
+// (attempt.go, launch.go, await.go, outcome.go), processes (process.go, starting.go) and their
 // trees (tree_linux.go; cgroups_linux.go and cgroup_linux.go where the kernel
 // keeps them), what they may take (limits.go), who they are (user.go), what a
-// script is given (environ.go, payload.go, spare.go, files.go) and what it printed (output.go,
+// script is given (environ.go, payload.go, files.go) and what it printed (output.go,
 // recorder.go), without its secrets (mask.go). Runs that are no processes, calls
 // and messages, are performed by a [Performer] (perform.go, performed.go) in lanes
 // of their own (store.go); tell.go says which messages follow from what a run has

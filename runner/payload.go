@@ -102,7 +102,7 @@ func (a *attempt) makeFilesOf(run *Run, body []byte, as *account) (*os.File, err
 			return nil, fmt.Errorf("make the files of the payload: %w", err)
 		}
 	}
-	f, err := a.makePayload(body, as)
+	f, err := makePayload(a.payload, body, as)
 	if err != nil {
 		return nil, fmt.Errorf("make the payload: %w", err)
 	}
@@ -114,27 +114,18 @@ func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
-// makePayload makes the file with the body, and opens it for reading.
-func (a *attempt) makePayload(body []byte, as *account) (*os.File, error) {
-	if as != nil {
-		return makeShown(a.payload, body, as)
-	}
-	var err error
-	if a.file, err = a.r.spares.take(a.payload, body); err != nil {
-		return nil, err
-	}
-	return os.Open(a.payload)
-}
-
-// makeShown makes one for another user. The folder is the last that becomes his, so
-// that nothing of his is in the way meanwhile.
-func makeShown(path string, body []byte, as *account) (*os.File, error) {
+// makePayload makes the file with the body, and opens it for reading. It is a new
+// one each time: nothing tells whether that of an earlier attempt is still a mount of
+// some container, or on its way through a socket that its pages were handed to. The
+// folder is the last that becomes another user's, so that nothing of his is in the way
+// meanwhile.
+func makePayload(path string, body []byte, as *account) (*os.File, error) {
 	if err := os.WriteFile(path, body, 0o600); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	if err != nil || as == nil {
+		return f, err
 	}
 	for _, name := range []string{path, filepath.Dir(path)} {
 		if err := os.Lchown(name, int(as.uid), int(as.gid)); err != nil {
@@ -181,8 +172,7 @@ func isOwn(dir string) error {
 // removeFiles removes the attempt's files, as far as its command asks for them.
 func (a *attempt) removeFiles(c *rules.Command) {
 	if !a.sharesPayload() {
-		a.r.spares.give(a.file, a.payload)
-		a.file = nil
+		_ = os.Remove(a.payload)
 		if c.Retry != nil {
 			_ = os.Remove(a.retryFile())
 		}
@@ -201,8 +191,8 @@ func (a *attempt) removeFiles(c *rules.Command) {
 	_ = os.Remove(filepath.Dir(folder)) // if it was the last
 }
 
-// payloadName is how the files of an attempt are called, and spare ones.
-var payloadName = regexp.MustCompile(`^([0-9]+-[0-9]+(\.retry-after|\.files)?|spare-[0-9]+)$`)
+// payloadName is how the files of an attempt are called.
+var payloadName = regexp.MustCompile(`^[0-9]+-[0-9]+(\.retry-after|\.files)?$`)
 
 // removePayloads removes what attempts of an earlier process left: nobody can
 // be reading it. Anything else in the private folder is not ours.

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawning lets the reaper wait until a process that was just started is known.
-var spawning sync.RWMutex
-
 // A process is the leader of an attempt's process group, with the pipes that
 // its output comes through.
 type process struct {
@@ -75,8 +72,7 @@ func start(l *launch, sink func(Stream, []byte, time.Time)) (*process, error) {
 }
 
 func (p *process) spawn() error {
-	spawning.RLock()
-	defer spawning.RUnlock()
+	defer starting.begin()()
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}

@@ -58,8 +58,6 @@ func (p *process) pollExit() error {
 // because a moment later its id can be another leader's; meanwhile the reaper
 // has to wait.
 func (p *process) collect() {
-	spawning.RLock()
-	defer spawning.RUnlock()
 	counting.Lock()
 	defer counting.Unlock()
 	known.remove(p.pid)
@@ -78,11 +76,12 @@ func Reap(ctx context.Context, log *slog.Logger) {
 	defer signal.Stop(died)
 	const atMost = time.Second // one look at /proc a second is cheap, one a child is not
 	for {
-		reapOrphans() // at first, what died before we listened
-		select {
-		case <-ctx.Done():
-			return
-		case <-died:
+		if reapOrphans() { // at first, what died before we listened
+			select {
+			case <-ctx.Done():
+				return
+			case <-died:
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -102,16 +101,33 @@ func adoptOrphans() error {
 	return nil
 }
 
-// reapOrphans collects those of our dead children that nobody else waits for.
-func reapOrphans() {
-	spawning.Lock()
-	defer spawning.Unlock()
-	for _, pid := range deadOrphans() {
-		counting.Lock()
+// reapOrphans collects those of our dead children that nobody else waits for. One that
+// is not known may be a script that was over as soon as it was started: as long as
+// starts are under way, orphans stay for the next time; it tells whether none had to.
+func reapOrphans() (all bool) {
+	orphans := deadOrphans()
+	if len(orphans) == 0 {
+		return true
+	}
+	if !starting.await(startsWithin) {
+		return false
+	}
+	for _, pid := range orphans {
+		reap(pid)
+	}
+	return true
+}
+
+func reap(pid int) {
+	counting.Lock()
+	defer counting.Unlock()
+	if !known.has(pid) && isZombie(pid) {
 		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
-		counting.Unlock()
 	}
 }
+
+// startsWithin is how long the start of a process takes at most, unless it hangs.
+const startsWithin = 100 * time.Millisecond
 
 // deadOrphans lists our dead children that we did not start.
 func deadOrphans() (pids []int) {

@@ -5,7 +5,6 @@ package runner
 import (
 	"context"
 	"log/slog"
-	"os"
 )
 
 // Without /proc and waitid, a run's tree is its process group, and an orphan is
@@ -22,9 +21,6 @@ func ourselves() int       { return 0 }
 func hasOrphans() bool     { return false }
 func identify(int) string  { return "" }
 func stillRuns(string) int { return 0 }
-
-// isAlone: without leases, nobody knows.
-func isAlone(*os.File) bool { return false }
 
 func withoutInheritance(spawn func() error) error { return spawn() }
 

@@ -6,9 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Threat 30.
@@ -43,6 +46,46 @@ func reapDaemons(t *testing.T) {
 		h.start(sh(`(setsid sh -c "sleep 0.05; exit 3" &) ; (setsid sleep 0.01 &) ; echo x`))
 	}
 	h.store.await("the end of all", func() bool { return h.store.count(Succeeded) == 20 })
+	noChildren(t)
+	cancel()
+	reaping.Wait()
+}
+
+// A program that takes for ever to start, as on a network drive that is gone, holds up
+// no other run. Here somebody has a lease on it, which the system waits for.
+func TestStartThatHangsHoldsUpNoOther(t *testing.T) {
+	if !elsewhere(t) {
+		return
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var reaping sync.WaitGroup
+	reaping.Go(func() { Reap(ctx, slog.Default()) })
+	h, path := open(t, 2), filepath.Join(t.TempDir(), "program")
+	h.run(sh("true")) // whose end has the reaper look
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		t.Fatal(err)
+	}
+	hangs := h.start(list(path))
+	for h.inState(hangs, Running); len(children()) == 0; {
+		time.Sleep(time.Millisecond)
+	}
+	takesUnder(t, 15*time.Second, func() { // the system gives a lease 45
+		for range 3 {
+			h.run(sh("(setsid true &)"))
+		}
+	})
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK); err != nil {
+		t.Fatal(err)
+	}
+	h.ended(hangs)
 	noChildren(t)
 	cancel()
 	reaping.Wait()

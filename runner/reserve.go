@@ -33,7 +33,7 @@ func (r *Runner) reserve(run *Run) bool {
 		return false
 	}
 	r.places[p.Lane]++
-	r.ends.Add(1) // who stops waits until it is known what becomes of it
+	r.storing.Add(1) // who stops waits until it is known what becomes of it
 	r.reserved[run] = seat{p.Lane, l}
 	now := time.Now()
 	run.State, run.Attempt, run.StartedAt = Running, 1, &now
@@ -42,7 +42,10 @@ func (r *Runner) reserve(run *Run) bool {
 
 // beginReserved starts a run that was stored as running. The caller holds the lock.
 func (r *Runner) beginReserved(run *Run) {
-	s := r.reserved[run]
+	s, ok := r.reserved[run]
+	if !ok {
+		return // the disk took it too late, and the next start finds it
+	}
 	delete(r.reserved, run)
 	begun := *run // the caller may look at its own still
 	begun.Body = atHand(run.Body)
@@ -50,7 +53,23 @@ func (r *Runner) beginReserved(run *Run) {
 	if r.stopping.Err() != nil {
 		a.end(interrupted)
 	}
-	r.ends.Done()
+	r.storing.Done()
+}
+
+// awaitReserved returns when it is known of all reserved places what becomes of
+// them, or the disk has had its time for that: then they are nobody's any more.
+func (r *Runner) awaitReserved() {
+	ctx, cancel := r.untilGiveUp()
+	defer cancel()
+	go func() { r.storing.Wait(); cancel() }()
+	<-ctx.Done()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for run := range r.reserved {
+		r.Log.Error("a run is still not on disk; if the disk takes it yet, it counts as interrupted when the server starts again", "hook", run.Hook, "rule", run.Rule)
+		delete(r.reserved, run)
+		r.storing.Done()
+	}
 }
 
 // release gives the places of runs back that have not begun.
@@ -61,7 +80,7 @@ func (r *Runner) release(runs []*Run) {
 		if s, ok := r.reserved[run]; ok {
 			delete(r.reserved, run)
 			r.vacate(s)
-			r.ends.Done()
+			r.storing.Done()
 		}
 	}
 	r.dispatch()

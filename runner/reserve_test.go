@@ -121,6 +121,20 @@ func TestStopWaitsForReserved(t *testing.T) {
 	}
 }
 
+// A disk that hangs while it takes a run does not hold the stop up for good, and if
+// the run comes then, nobody begins it any more.
+func TestStopGivesUpOnReservedThatTheDiskDoesNotTake(t *testing.T) {
+	t.Parallel()
+	h := open(t, 1)
+	run, release := h.accept(Running, sh("true"))
+	takesUnder(t, 3*giveUp, func() { h.stop(context.Background()) })
+	h.runner.Enqueue(run)
+	release()
+	if now := h.is(run.ID, Running); !strings.Contains(h.log.String(), "still not on disk") {
+		t.Errorf("%+v\n%s", now, h.log)
+	}
+}
+
 // Small bodies are handed over in memory, as many as there is room for.
 func TestBodyAtHand(t *testing.T) {
 	h := open(t, 1)

@@ -37,14 +37,14 @@ type Runner struct {
 	name string // no other runner has it; it is no secret
 	hub  hub
 	ends sync.WaitGroup // one for each attempt under way
+	// storing has one for each run that is stored in a reserved place.
+	storing sync.WaitGroup
 
 	// The two steps of stopping: nothing more starts and what runs gets TERM,
 	// then KILL without a grace.
 	stopping, killing context.Context
 	stop, kill        context.CancelFunc
 	patient           context.Context // of the writes that were begun before; done giveUp after stopping
-
-	spares spares // payload files
 
 	loads chan struct{} // holds a token for each payload that is being loaded
 
@@ -73,7 +73,7 @@ func New(c Config) (*Runner, error) {
 	}
 	c.Dir = dir
 	r := &Runner{
-		Config: c, name: rand.Text(), spares: spares{dir: c.Dir}, loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, reserved: map[*Run]seat{},
+		Config: c, name: rand.Text(), loads: make(chan struct{}, maxLoads), running: map[int64]*attempt{}, reserved: map[*Run]seat{},
 		waiting: map[int64]waiter{}, parked: map[int64]Place{}, aside: map[string]int{},
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
@@ -195,8 +195,8 @@ func (r *Runner) Stop(ctx context.Context) {
 		r.takeBack(id) // it waits on disk
 	}
 	r.mu.Unlock()
+	r.awaitReserved()
 	r.ends.Wait()
-	r.spares.removeAll()
 }
 
 const (

@@ -114,14 +114,8 @@ func hasOrphans() bool {
 	if len(unknown) == 0 {
 		return !ok
 	}
-	awaitSpawns() // mostly it is a script that was being started
+	starting.await(startsWithin) // mostly it is a script that was being started
 	return slices.ContainsFunc(unknown, func(pid int) bool { return !known.has(pid) && !isZombie(pid) })
-}
-
-// awaitSpawns returns when all processes that have just been started are known.
-func awaitSpawns() {
-	spawning.Lock()
-	defer spawning.Unlock()
 }
 
 // ownChildren lists the children that the main thread has: among them every

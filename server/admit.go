@@ -59,8 +59,8 @@ func (in *Intake) admit(hook *rules.Hook, req *rules.Request, d *rules.Delivery,
 	}
 	runs = slices.DeleteFunc(runs, func(r *runner.Run) bool { return r.ID == 0 }) // throttled
 	in.queue.Displace(displaced)
-	in.queue.Enqueue(unended(runs)...)
-	in.queue.Enqueue(toldOf(runs)...)
+	// In one step, or a run that is over in a moment is told to have ended first.
+	in.queue.Enqueue(append(unended(runs), toldOf(runs)...)...)
 	if len(runs) > 0 {
 		in.log.Info("event accepted", "delivery", d.ID, "hook", d.Hook, "event", d.Event, "runs", len(runs))
 		in.tellHeld(runs)
