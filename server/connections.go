@@ -39,7 +39,7 @@ func PublicConnections(descriptors uint64, runs int) int {
 // that are worked on, the new one is closed.
 type connections struct {
 	door string
-	most int
+	most func() int // as of now
 	log  *slog.Logger
 
 	mu       sync.Mutex
@@ -56,7 +56,7 @@ type connection struct {
 	whole      int // requests that are worked on; by HTTP/2 there may be several
 }
 
-func newConnections(door string, most int, log *slog.Logger) *connections {
+func newConnections(door string, most func() int, log *slog.Logger) *connections {
 	c := &connections{door: door, most: most, log: log, all: map[net.Conn]*connection{}}
 	c.quiet.prev, c.quiet.next = &c.quiet, &c.quiet
 	return c
@@ -117,21 +117,24 @@ func (one *connection) leaveRing() {
 	}
 }
 
-// makePlace closes a connection if there is one too many. The newest is among the
-// quiet ones, so there always is one.
+// makePlace closes a connection if there is one too many, or several if there may
+// be fewer than before. The newest is among the quiet ones, so mostly there is one.
 func (c *connections) makePlace() {
-	if len(c.all) <= c.most {
+	most := c.most()
+	if len(c.all) <= most {
 		return
 	}
-	oldest := c.quiet.next
-	oldest.leaveRing()
-	delete(c.all, oldest.conn)
-	go closeNow(oldest.conn) // it waits for who reads from it
-	c.closed++
+	for len(c.all) > most && c.quiet.next != &c.quiet {
+		oldest := c.quiet.next
+		oldest.leaveRing()
+		delete(c.all, oldest.conn)
+		go closeNow(oldest.conn) // it waits for who reads from it
+		c.closed++
+	}
 	if now := time.Now(); now.After(c.nextWarn) {
 		c.nextWarn = now.Add(tellEvery)
 		c.log.Warn("more connections come than there may be, and those without a whole request for longest are closed",
-			"door", c.door, "at_once", c.most, "closed_since_start", c.closed)
+			"door", c.door, "at_once", most, "closed_since_start", c.closed)
 	}
 }
 

@@ -33,12 +33,13 @@ func (wrapped) Close() error        { panic("closed with a word") }
 // never, and the newest if there is no other.
 func TestOldestIdleGoesFirst(t *testing.T) {
 	log, text := newLog()
-	closed := make(chan string, 1)
+	closed := make(chan string, 2)
 	conns := map[string]net.Conn{}
-	for _, name := range strings.Split("abcdefg", "") {
+	for _, name := range strings.Split("abcdefgh", "") {
 		conns[name] = wrapped{&namedConn{name: name, closed: closed}}
 	}
-	c := newConnections("test", 3, log)
+	most := 3
+	c := newConnections("test", func() int { return most }, log)
 	is := func(state http.ConnState) func(net.Conn) {
 		return func(conn net.Conn) { c.change(conn, state) }
 	}
@@ -84,6 +85,12 @@ func TestOldestIdleGoesFirst(t *testing.T) {
 			t.Fatalf("step %d, of %s: %q is closed, want %q", i, step.conn, got, step.closed)
 		}
 	}
+	most = 1 // a reload: those at work go on, and nobody else
+	c.change(conns["h"], http.StateNew)
+	gone := []string{within(t, "the end of a connection", closed), within(t, "the end of a connection", closed)}
+	if slices.Sort(gone); !slices.Equal(gone, []string{"g", "h"}) || len(c.all) != 2 {
+		t.Errorf("%v are closed, %d left", gone, len(c.all))
+	}
 	if said := text.String(); strings.Count(said, "more connections come") != 1 || !strings.Contains(said, "door=test at_once=3") {
 		t.Error(said)
 	}
@@ -103,7 +110,7 @@ func TestCrowdOfSilentConnections(t *testing.T) {
 				answer(w, 200, "hello")
 			})
 			limits := PublicLimits
-			limits.Connections = 5
+			limits.Connections = func() int { return 5 }
 			log, _ := newLog()
 			d, err := Open("test", "127.0.0.1:0", 0, handler, limits, log)
 			if err != nil {
@@ -139,9 +146,18 @@ func TestCrowdOfSilentConnections(t *testing.T) {
 					fmt.Fprint(c, "POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
 				}
 			}
-			for i, c := range silent[:16] {
-				if _, err := c.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
-					t.Errorf("silent connection %d: %v, want its end", i, err)
+			ended := make(chan int, len(silent))
+			for i, c := range silent {
+				go func() {
+					if _, err := c.Read(make([]byte, 1)); err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
+						ended <- i
+					}
+				}()
+			}
+			for range 16 {
+				// Whose header is read later is the newer one, whoever connected first.
+				if i := within(t, "the end of a silent connection", ended); i >= 16 && name != "bodies" {
+					t.Errorf("silent connection %d is closed, and was one of the newest", i)
 				}
 			}
 			if a := ask("/"); a.status != 200 {

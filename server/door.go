@@ -24,7 +24,7 @@ type Limits struct {
 	Idle       time.Duration // between two requests
 	Header     int           // bytes
 
-	Connections int // at once; 0 for any number
+	Connections func() int // so many at once, as of now; nil: any number
 }
 
 // PublicLimits are those of a door that everyone can reach.
@@ -74,7 +74,7 @@ func Open(name, address string, mode os.FileMode, handler http.Handler, limits L
 		DisableGeneralOptionsHandler: true,
 	}
 	var bound *connections
-	if limits.Connections > 0 {
+	if limits.Connections != nil {
 		bound = newConnections(name, limits.Connections, log)
 		d.server.ConnState = bound.change
 	}

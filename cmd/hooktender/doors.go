@@ -18,8 +18,9 @@ import (
 func socketPath(state string) string { return filepath.Join(state, "hooktender.sock") }
 
 // openDoors opens the public door, the socket for the command line and, unless
-// it is off, the private door. Either all are open or none.
-func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, log *slog.Logger) (doors []*server.Door, err error) {
+// it is off, the private door. Either all are open or none. now is the configuration
+// in force, which may change.
+func openDoors(c *rules.Config, now func() *rules.Config, anyPort bool, intake, api, health http.Handler, log *slog.Logger) (doors []*server.Door, err error) {
 	type plan struct {
 		name, setting, address string
 		mode                   os.FileMode
@@ -27,8 +28,9 @@ func openDoors(c *rules.Config, anyPort bool, intake, api, health http.Handler, 
 		limits                 server.Limits
 	}
 	public, private := server.PublicLimits, server.PrivateLimits
-	public.Connections = server.PublicConnections(descriptors(), c.Server.MaxRunning)
-	private.Connections = server.PrivateConnections(descriptors())
+	most := descriptors()
+	public.Connections = func() int { return server.PublicConnections(most, now().Server.MaxRunning) }
+	private.Connections = func() int { return server.PrivateConnections(most) }
 	plans := []plan{
 		{"public", "server.listen", c.Server.Listen, 0o660, intake, public},
 		{"command line's", "state", "unix:" + socketPath(c.State), 0o600, api, private},

@@ -146,7 +146,7 @@ func serve(ctx context.Context, o serveOptions, log *slog.Logger, ready func(*ap
 
 	api := server.NewAPI(server.APIConfig{Store: st, Runner: run, Intake: intake, Pauses: pauses, Reload: reloader.reload,
 		Watches: func() any { return watcher.Status() }})
-	doors, err := openDoors(config, o.anyPort, intake, api, server.Health(st), log)
+	doors, err := openDoors(config, reloader.current, o.anyPort, intake, api, server.Health(st), log)
 	if err != nil {
 		return err
 	}
