@@ -14,6 +14,7 @@ const fewNames = 16
 // holds none, and takes a name as often as it comes.
 type nameSet struct {
 	spelt   [][]byte     // of all open objects, those of the innermost last
+	most    int          // of them at once, since the last reset
 	objects []openObject // the innermost last
 	seed    maphash.Seed // a sender cannot know it, and so not make names meet
 }
@@ -44,13 +45,16 @@ func (n *nameSet) close() {
 	if n == nil {
 		return
 	}
+	n.most = max(n.most, len(n.spelt))
 	last := len(n.objects) - 1
 	n.spelt, n.objects = n.spelt[:n.objects[last].begin], n.objects[:last]
 }
 
-// reset forgets everything, and the text with it.
+// reset forgets everything, and the text with it. What it takes goes by that text, and
+// not by the largest one before.
 func (n *nameSet) reset() {
-	clear(n.spelt[:cap(n.spelt)])
+	clear(n.spelt[:max(n.most, len(n.spelt))])
+	n.most = 0
 	n.spelt, n.objects = n.spelt[:0], n.objects[:0]
 }
 
