@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,22 +45,19 @@ type connections struct {
 
 	mu       sync.Mutex
 	all      map[net.Conn]*connection
-	quiet    connection // the ring of those without a whole request, the oldest first
-	closed   int64      // since the start
+	quiet    list.List // those without a whole request, the oldest first
+	closed   int64     // since the start
 	nextWarn time.Time
 }
 
-// A connection is in the ring of the quiet ones if it has no whole request.
 type connection struct {
-	conn       net.Conn
-	prev, next *connection
-	whole      int // requests that are worked on; by HTTP/2 there may be several
+	conn  net.Conn
+	whole int           // requests that are worked on; by HTTP/2 there may be several
+	at    *list.Element // of the quiet ones; nil: it has a whole request
 }
 
 func newConnections(door string, most func() int, log *slog.Logger) *connections {
-	c := &connections{door: door, most: most, log: log, all: map[net.Conn]*connection{}}
-	c.quiet.prev, c.quiet.next = &c.quiet, &c.quiet
-	return c
+	return &connections{door: door, most: most, log: log, all: map[net.Conn]*connection{}}
 }
 
 // change is http.Server.ConnState. What a connection has besides whole requests is of
@@ -79,8 +77,7 @@ func (c *connections) change(conn net.Conn, state http.ConnState) {
 		return // it is being closed
 	}
 	if state == http.StateClosed || state == http.StateHijacked {
-		one.leaveRing()
-		delete(c.all, conn)
+		c.forget(one)
 		return
 	}
 	c.settle(one)
@@ -96,25 +93,28 @@ func (c *connections) count(conn net.Conn, whole int) {
 	}
 }
 
-// settle puts a connection where it belongs: last into the ring, or out of it.
+// settle puts a connection where it belongs: last of the quiet ones, or not among them.
 func (c *connections) settle(one *connection) {
-	one.leaveRing()
-	if one.whole == 0 {
-		c.joinRing(one)
+	switch {
+	case one.whole > 0:
+		c.leaveQuiet(one)
+	case one.at != nil:
+		c.quiet.MoveToBack(one.at)
+	default:
+		one.at = c.quiet.PushBack(one)
 	}
 }
 
-func (c *connections) joinRing(one *connection) {
-	last := c.quiet.prev
-	one.prev, one.next = last, &c.quiet
-	last.next, c.quiet.prev = one, one
+func (c *connections) leaveQuiet(one *connection) {
+	if one.at != nil {
+		c.quiet.Remove(one.at)
+		one.at = nil
+	}
 }
 
-func (one *connection) leaveRing() {
-	if one.next != nil {
-		one.prev.next, one.next.prev = one.next, one.prev
-		one.prev, one.next = nil, nil
-	}
+func (c *connections) forget(one *connection) {
+	c.leaveQuiet(one)
+	delete(c.all, one.conn)
 }
 
 // makePlace closes a connection if there is one too many, or several if there may
@@ -124,10 +124,9 @@ func (c *connections) makePlace() {
 	if len(c.all) <= most {
 		return
 	}
-	for len(c.all) > most && c.quiet.next != &c.quiet {
-		oldest := c.quiet.next
-		oldest.leaveRing()
-		delete(c.all, oldest.conn)
+	for len(c.all) > most && c.quiet.Len() > 0 {
+		oldest := c.quiet.Front().Value.(*connection)
+		c.forget(oldest)
 		go closeNow(oldest.conn) // it waits for who reads from it
 		c.closed++
 	}

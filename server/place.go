@@ -17,13 +17,11 @@ type place struct {
 	size int64       // of the body
 	room reservation // for it
 	late overdue
-	link *link
 	came bool // the body
 }
 
 func (in *Intake) placeFor(r *http.Request, maxBody int64) *place {
-	l := linkOf(r)
-	return &place{of: in.places, keys: in.Keys, link: l, room: reservation{budget: &in.bodies, limit: bodyRoom(maxBody), link: l}}
+	return &place{of: in.places, keys: in.Keys, room: reservation{budget: &in.bodies, limit: bodyRoom(maxBody), link: linkOf(r)}}
 }
 
 // A large body needs no place. How many there are is bounded by the memory that they
@@ -52,7 +50,7 @@ func (p *place) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byt
 	body, err := readBody(w, r, limit, &p.room)
 	if err == nil {
 		p.size, p.came = int64(len(body)), true
-		p.link.come()
+		p.room.link.come()
 	}
 	return body, err
 }
@@ -63,7 +61,7 @@ func (p *place) leave() {
 	p.give()
 	p.room.release()
 	if p.came {
-		p.link.gone()
+		p.room.link.gone()
 		p.came = false
 	}
 }
