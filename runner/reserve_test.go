@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/hooktender/hooktender/rules"
 )
@@ -100,25 +100,27 @@ func TestReleaseReserved(t *testing.T) {
 // A run that is stored while the server stops is queued for the next one, and
 // nothing of it has happened.
 func TestStopWaitsForReserved(t *testing.T) {
-	h := open(t, 1)
-	run, release := h.accept(Running, sh("true"))
-	stopped := make(chan struct{})
-	go func() { h.runner.Stop(context.Background()); close(stopped) }()
-	<-h.runner.stopping.Done()
-	select {
-	case <-stopped:
-		t.Fatal("it does not wait")
-	case <-time.After(10 * time.Millisecond): // no longer would prove more
-	}
-	h.runner.Enqueue(run)
-	release()
-	<-stopped
-	if now := h.store.get(run.ID); now.State != Queued || now.Process != "" {
-		t.Errorf("%+v", now)
-	}
-	if again, _ := h.accept(Queued, sh("true")); again.State != Queued {
-		t.Error("a place in a runner that stopped")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, 1)
+		run, release := h.accept(Running, sh("true"))
+		stopped := make(chan struct{})
+		go func() { h.runner.Stop(context.Background()); close(stopped) }()
+		synctest.Wait()
+		select {
+		case <-stopped:
+			t.Fatal("it does not wait")
+		default:
+		}
+		h.runner.Enqueue(run)
+		release()
+		<-stopped
+		if now := h.store.get(run.ID); now.State != Queued || now.Process != "" {
+			t.Errorf("%+v", now)
+		}
+		if again, _ := h.accept(Queued, sh("true")); again.State != Queued {
+			t.Error("a place in a runner that stopped")
+		}
+	})
 }
 
 // A disk that hangs while it takes a run does not hold the stop up for good, and if
