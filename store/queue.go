@@ -94,7 +94,7 @@ func (q *queue) hasRoom(size int) bool {
 	return !q.closed && len(q.records) < maxRecords && q.bytes+size <= maxRecordBytes
 }
 
-// len is how many tasks somebody waits for, or nearly so.
+// len is how many tasks there are, records apart.
 func (q *queue) len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
