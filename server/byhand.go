@@ -166,9 +166,8 @@ func (in *Intake) replay(stored *rules.Delivery, body []byte, cause int64, by *r
 	if err := hook.Unpack(req, nil); err != nil {
 		return reply{}, err
 	}
-	now := time.Now()
-	req.ReceivedAt = now
-	d := delivery(hook, req, now)
+	req.ReceivedAt = time.Now()
+	d := delivery(hook, req)
 	d.ReplayOf = stored.ID
 	return in.admit(hook, req, d, func() int64 { return cause }, by)
 }

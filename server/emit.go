@@ -25,7 +25,7 @@ func (in *Intake) Emit(_ context.Context, w *rules.Watch, e *rules.Event) error 
 		return &refusedError{"stopping"}
 	}
 	req := w.Request(e)
-	d := delivery(w.Hook, req, e.At)
+	d := delivery(w.Hook, req)
 	d.Routine = e.Routine
 	_, err := in.admit(w.Hook, req, d, func() int64 { return 0 }, nil)
 	if _, refused := errors.AsType[*refusedError](err); refused {

@@ -15,8 +15,7 @@ import (
 // No rule is asked about it, and nothing runs. It returns false for any other
 // request.
 func (in *Intake) shake(w http.ResponseWriter, r *http.Request, place *place, hook *rules.Hook, req *rules.Request) bool {
-	received := req.ReceivedAt
-	a, err := hook.Handshake(req, received)
+	a, err := hook.Handshake(req, req.ReceivedAt)
 	if err != nil {
 		in.disbelieve(w, r, place, hook, req, err)
 		return true
@@ -25,10 +24,10 @@ func (in *Intake) shake(w http.ResponseWriter, r *http.Request, place *place, ho
 		return false
 	}
 	if err := in.receive(hook, req, a); err != nil {
-		in.reject(w, hook, req, received, err)
+		in.reject(w, hook, req, err)
 		return true
 	}
-	d := delivery(hook, req, received)
+	d := delivery(hook, req)
 	d.Verdict, d.Reason = rules.Ignored, "handshake answered: "+a.Handshake
 	d.Body = nil // anybody can send it, and the answer is all there is to it
 	in.store.Record(d)

@@ -31,8 +31,8 @@ func notAllowed(unknown error) error {
 
 // reject records a request that was not let in, and tells the sender no more
 // than it may know.
-func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Request, received time.Time, cause error) {
-	d := delivery(hook, req, received)
+func (in *Intake) reject(w http.ResponseWriter, hook *rules.Hook, req *rules.Request, cause error) {
+	d := delivery(hook, req)
 	d.Verdict, d.Reason = rules.Rejected, cause.Error()
 	_, unread := errors.AsType[*unreadError](cause)
 	if unread || errors.Is(cause, errNotAllowed) {

@@ -28,15 +28,13 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	req := &rules.Request{
 		Hook: hook.Path, Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery,
 		Params: paramMap(params), Header: r.Header, RemoteIP: sender,
-		Trusted: h.proxies.through(r),
+		Trusted: h.proxies.through(r), ReceivedAt: time.Now(),
 	}
 	if r.TLS != nil {
 		req.Peer = r.TLS.PeerCertificates
 	}
-	received := time.Now()
-	req.ReceivedAt = received
 	if !hook.Allows(req.RemoteIP) {
-		in.reject(w, hook, req, received, notAllowed(unknown))
+		in.reject(w, hook, req, notAllowed(unknown))
 		return
 	}
 	if in.refusesUnread(w, r) {
@@ -47,7 +45,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 	defer place.leave()
 	room := &place.room
 	if req.Body, err = place.read(w, r, h.maxBody); err != nil {
-		in.reject(w, hook, req, received, err)
+		in.reject(w, hook, req, err)
 		return
 	}
 	if !place.take() {
@@ -64,11 +62,11 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		in.notAllowed(w, r, hook)
 		return
 	}
-	if err := hook.Verify(req, received); err != nil {
+	if err := hook.Verify(req, req.ReceivedAt); err != nil {
 		in.disbelieve(w, r, place, hook, req, err)
 		return
 	}
-	wait, uncount := count(limiter, received)
+	wait, uncount := count(limiter, req.ReceivedAt)
 	if wait > 0 {
 		in.warn("event refused, because the hook has too many", "hook", hook.Path, "event", cut(req.Event), "setting", "rate_limit")
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
@@ -76,10 +74,10 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	if err := unpack(hook, req, room); err != nil {
-		in.reject(w, hook, req, received, err)
+		in.reject(w, hook, req, err)
 		return
 	}
-	d := delivery(hook, req, received)
+	d := delivery(hook, req)
 	took, err := in.admit(hook, req, d, func() int64 { place.late.begin(in, w, d); return in.cause(r) }, nil)
 	place.give()
 	if place.late.end() {
@@ -90,7 +88,7 @@ func (in *Intake) serve(w http.ResponseWriter, r *http.Request, h *hooks, hook *
 		return
 	}
 	if err != nil {
-		in.reject(w, hook, req, received, err)
+		in.reject(w, hook, req, err)
 		return
 	}
 	if took.Verdict == rules.Duplicate {
@@ -115,7 +113,7 @@ func (in *Intake) disbelieve(w http.ResponseWriter, r *http.Request, place *plac
 		in.places.refuse(w, r)
 		return
 	}
-	in.reject(w, hook, req, req.ReceivedAt, unproven{err})
+	in.reject(w, hook, req, unproven{err})
 }
 
 func (in *Intake) notAllowed(w http.ResponseWriter, r *http.Request, hook *rules.Hook) {
@@ -124,10 +122,10 @@ func (in *Intake) notAllowed(w http.ResponseWriter, r *http.Request, hook *rules
 	answerError(w, http.StatusMethodNotAllowed, "method not allowed")
 }
 
-func delivery(hook *rules.Hook, req *rules.Request, received time.Time) *rules.Delivery {
+func delivery(hook *rules.Hook, req *rules.Request) *rules.Delivery {
 	header, requested := hook.Mask(req)
 	d := &rules.Delivery{
-		Hook: hook.Path, ReceivedAt: received, Method: req.Method, Path: requested, Header: header,
+		Hook: hook.Path, ReceivedAt: req.ReceivedAt, Method: req.Method, Path: requested, Header: header,
 		Event: req.Event, EventID: req.ID, Size: int64(len(req.Body)), Body: req.Body,
 	}
 	if req.RemoteIP.IsValid() {
