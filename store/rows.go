@@ -85,8 +85,8 @@ func encodeDecisions(decisions []rules.Decision) (string, error) {
 	return string(text), nil
 }
 
-// runRow is a new run with its command, which is encoded already. Nothing of it has
-// ended, and no process is there.
+// runRow is a new run with its command, which is encoded already. No process of it has
+// been started.
 func runRow(r *runner.Run, command string, burst *time.Time) row {
 	return row{text: insertRun, args: []any{r.ID, r.Delivery, r.Hook, r.Rule, r.Action, string(r.State), r.Attempt,
 		r.Error, r.QueuedAt.UnixMicro(), micros(r.StartedAt), micros(r.FinishedAt), command,
