@@ -28,16 +28,17 @@ const (
 // An attempt is one execution of a run, from taking it off the queue to its end
 // on disk.
 type attempt struct {
-	r       *Runner
-	id      int64
-	number  int    // from 1
-	payload string // path of the file with the body
-	output  *recorder
-	secrets []rules.Secret // that it is given
-	seq     int            // of the last chunk stored
-	hits    hits           // of its limits
-	refused []byte         // what the store did not take of the next
-	stop    chan struct{}  // closed when it has to end early
+	r        *Runner
+	id       int64
+	number   int    // from 1
+	failures int    // of the attempts before
+	payload  string // path of the file with the body
+	output   *recorder
+	secrets  []rules.Secret // that it is given
+	seq      int            // of the last chunk stored
+	hits     hits           // of its limits
+	refused  []byte         // what the store did not take of the next
+	stop     chan struct{}  // closed when it has to end early
 
 	mu      sync.Mutex
 	cause   cause
@@ -126,11 +127,11 @@ func (a *attempt) execute(run *Run) (next *Place) {
 	if run.Command.Action() == rules.ActionRun {
 		state, err := a.perform(run)
 		a.conclude(run, state, err)
-		a.removeFiles(run.Command)
 	} else {
 		a.concludeCall(run, a.callOut(run))
 	}
 	a.decide(run)
+	a.removeFiles(run.Command)
 	if !a.finish(run) || run.State != Waiting {
 		return nil
 	}
@@ -172,7 +173,7 @@ func (a *attempt) begin(run *Run) (*Run, error) {
 
 // begun makes ready what an attempt needs that is on disk.
 func (a *attempt) begun(run *Run) {
-	a.number = run.Attempt
+	a.number, a.failures = run.Attempt, run.Failures
 	a.mu.Lock()
 	a.retries = run.Command.Retry != nil
 	a.mu.Unlock()

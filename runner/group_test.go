@@ -278,29 +278,31 @@ func TestCancelWhileItIsEndedAnyway(t *testing.T) {
 }
 
 // A cancel that is answered well is what happens, also where the script has just
-// succeeded and nobody knows yet.
+// succeeded, or failed, and nobody knows yet.
 func TestCancelBeforeTheOutcomeIsKnown(t *testing.T) {
-	h := open(t, 1)
-	noted, goOn := make(chan struct{}), make(chan struct{})
-	h.store.before = func(_ context.Context, op string, _ int64) error {
-		if op == "append" {
-			close(noted)
-			<-goOn
+	for _, script := range []string{"echo out; sleep 0.3", "echo out; sleep 0.3; exit 1"} {
+		h := open(t, 1)
+		noted, goOn := make(chan struct{}), make(chan struct{})
+		h.store.before = func(_ context.Context, op string, _ int64) error {
+			if op == "append" {
+				close(noted)
+				<-goOn
+			}
+			return nil
 		}
-		return nil
-	}
-	id := h.start(retrying(5, "echo out; sleep 0.3"))
-	<-noted // until this write is through, the attempt does not conclude
-	a := h.attempt(id)
-	for settled := false; !settled; time.Sleep(time.Millisecond) {
-		a.mu.Lock()
-		settled = a.settled
-		a.mu.Unlock()
-	}
-	err := h.runner.Cancel(t.Context(), id, nil)
-	close(goOn)
-	if run := h.ended(id); err != nil || run.State != Canceled {
-		t.Errorf("%v, %+v", err, run)
+		id := h.start(retrying(5, script))
+		<-noted // until this write is through, the attempt does not conclude
+		a := h.attempt(id)
+		for settled := false; !settled; time.Sleep(time.Millisecond) {
+			a.mu.Lock()
+			settled = a.settled
+			a.mu.Unlock()
+		}
+		err := h.runner.Cancel(t.Context(), id, nil)
+		close(goOn)
+		if run := h.ended(id); err != nil || run.State != Canceled || run.Failures != 0 {
+			t.Errorf("%s: %v, %+v", script, err, run)
+		}
 	}
 }
 

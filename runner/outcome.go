@@ -106,6 +106,7 @@ func (a *attempt) decide(run *Run) {
 	if a.last {
 		now := time.Now()
 		run.State, run.Error, run.NotBefore = Canceled, "canceled while it ran", nil
+		run.Failures = a.failures // this attempt was canceled, however it went
 		run.FinishedAt = cmp.Or(run.FinishedAt, &now)
 	}
 }
